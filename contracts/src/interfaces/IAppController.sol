@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Program} from "../libraries/VouchTypes.sol";
+import {IOperatorTableSource} from "./IBN254CertificateVerifier.sol";
+
+/// @title Apps, their releases and their operator sets. It is the AVS of every app's set and has no way to change a set's slasher.
+interface IAppController is IOperatorTableSource {
+    struct AppParameters {
+        address profile;
+        /// Above 5,000, at most 10,000; a share of the primary weight that must sign, rounded up.
+        uint16 thresholdBips;
+        /// Ascending; the first is the primary weight.
+        address[] strategies;
+        uint256[] minimumStake;
+        uint256[] requiredStake;
+        string metadataURI;
+    }
+
+    struct App {
+        address owner;
+        address profile;
+        uint32 operatorSetId;
+        uint16 thresholdBips;
+        address slashVault;
+        address[] strategies;
+        uint256[] minimumStake;
+        uint256[] requiredStake;
+    }
+
+    struct Release {
+        bytes32 app;
+        bool wasm;
+        /// Eligible for Immediate: wasm, `command`, no egress, no secrets, stateless.
+        bool immediate;
+        uint64 publishedAt;
+    }
+
+    error NotAppOwner(bytes32 app, address caller);
+    error UnknownApp(bytes32 app);
+    error UnknownProgram(bytes32 programId);
+    error InvalidThreshold(uint16 thresholdBips);
+    error InvalidProfile(address profile);
+    error StrategiesNotAscending();
+    error LengthMismatch();
+    error ReleaseExists(bytes32 programId);
+    error InvalidProgram(string field);
+    error NotAllocationManager();
+    error SetIsFull(uint256 countMax);
+    error StakeBelowMinimum(address operator);
+
+    event AppCreated(bytes32 indexed app, address indexed owner, uint32 operatorSetId, address profile, address slashVault, string metadataURI);
+    event ReleasePublished(bytes32 indexed app, bytes32 indexed programId, Program program, string uri);
+    event ProgramAccepted(bytes32 indexed programId, address indexed operator, bool accepted);
+    event AppOwnerChanged(bytes32 indexed app, address indexed owner);
+
+    /// @notice Creates an app with its operator set (redistributing to a new SlashVault, slashed by the SlashRouter alone).
+    function createApp(AppParameters calldata parameters) external returns (bytes32 app);
+
+    /// @notice Publishes a program under the app; `uri` says where its artifact can be fetched. Returns the programId.
+    function publishRelease(bytes32 app, Program calldata program, string calldata uri) external returns (bytes32 programId);
+
+    /// @notice An operator accepts (or no longer accepts) that its stake answers for the outputs of an OCI program.
+    function acceptProgram(bytes32 programId, bool accepted) external;
+
+    function transferApp(bytes32 app, address owner) external;
+
+    function appInfo(bytes32 app) external view returns (App memory);
+    function appOf(uint32 operatorSetId) external view returns (bytes32 app);
+    /// @dev Reverts with UnknownProgram.
+    function releaseInfo(bytes32 programId) external view returns (Release memory);
+    /// @notice The table under which batches of `programId` are signed: zero for wasm, else the programId.
+    function tableOf(bytes32 programId) external view returns (bytes32);
+    function releaseCount(bytes32 app) external view returns (uint256);
+    function releaseAt(bytes32 app, uint256 index) external view returns (bytes32 programId);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Batch} from "../libraries/VouchTypes.sol";
+import {IBN254CertificateVerifierTypes} from "./IBN254CertificateVerifier.sol";
+
+/// @title Lanes of batches: what a quorum signed, in an order without gaps.
+interface IBatchRegistry is IBN254CertificateVerifierTypes {
+    struct Lane {
+        address gateway;
+        /// W: how many sequences beyond the finalized cursor executors sign.
+        uint32 window;
+        /// The effective cursor: what is at or below it can no longer be posted anew.
+        uint64 cursor;
+        /// The batch that the next one must name as parent; zero if there is none.
+        bytes32 tip;
+        /// The sequence of `tip`.
+        uint64 tipSequence;
+        /// When the running skip ends; zero if none runs.
+        uint64 skipEndsAt;
+    }
+
+    struct BatchRecord {
+        /// The timestamp of the block that recorded the batch's hash; zero if unknown.
+        uint64 recordedAt;
+        /// The timestamp of the block that recorded the batch's own certificate; zero if it has none.
+        uint64 certifiedAt;
+        uint32 referenceTimestamp;
+        /// keccak256(abi.encode(referenceTimestamp, uint32[] nonSignerIndices))
+        bytes32 signersHash;
+        uint256[] signedWeights;
+    }
+
+    error NotAppOwner(bytes32 app, address caller);
+    error InvalidWindow(uint32 window);
+    error InvalidGateway();
+    error UnknownLane(bytes32 app, uint32 lane);
+    error NoHeaders();
+    error TooManyHeaders(uint256 count, uint256 countMax);
+    error WrongChain(uint256 chainId);
+    error WrongRegistry(address registry);
+    error WrongOperatorSet(uint32 operatorSetId);
+    error WrongProfile(address profileId);
+    error WrongProgram(bytes32 programId);
+    error WrongLane();
+    error WrongSequence(uint64 sequence, uint64 expected);
+    error WrongParent(bytes32 parent, bytes32 expected);
+    error EmptyBatch();
+    error CertificateOfAnotherBatch(bytes32 messageHash, bytes32 batchHash);
+    error ThresholdNotMet(uint256 signedWeight, uint256 requiredWeight);
+    error RequiredStakeNotMet();
+    error AtOrBelowCursor(uint64 sequence, uint64 cursor);
+    error SkipRunning(uint64 endsAt);
+
+    event LaneRegistered(bytes32 indexed app, uint32 indexed lane, address gateway, uint32 window);
+    event BatchRecorded(bytes32 indexed app, uint32 indexed lane, uint64 indexed sequence, bytes32 batchHash);
+    event BatchCertified(bytes32 indexed batchHash, bytes32 signersHash, uint256[] signedWeights);
+    event SkipRequested(bytes32 indexed app, uint32 indexed lane, uint64 cursor, uint64 endsAt);
+    event SkipCancelled(bytes32 indexed app, uint32 indexed lane, uint64 cursor);
+
+    /// @notice Registers a lane of the app; lanes count from 1. Only the app's owner.
+    function registerLane(bytes32 app, address gateway, uint32 window) external returns (uint32 lane);
+
+    /// @notice Records the headers from the cursor to n with n's certificate and moves the cursor to n.
+    /// A single header that is already recorded gets its own certificate; a second time it is a no-op.
+    function post(Batch[] calldata headers, BN254Certificate calldata certificate) external;
+
+    /// @notice Starts the clock that frees a stuck lane: unless a post moves the cursor C first, it is C + W after `skipDelay`.
+    function requestSkip(bytes32 app, uint32 lane) external;
+
+    function skipDelay() external view returns (uint32);
+    function laneCount(bytes32 app) external view returns (uint32);
+    function laneInfo(bytes32 app, uint32 lane) external view returns (Lane memory);
+    /// @notice Where the recorded skip that began at `cursor` led; zero if none ended there.
+    function skipTarget(bytes32 app, uint32 lane, uint64 cursor) external view returns (uint64);
+    function recordOf(bytes32 batchHash) external view returns (BatchRecord memory);
+    /// @notice The hash recorded for a sequence of a lane; zero if none.
+    function batchAt(bytes32 app, uint32 lane, uint64 sequence) external view returns (bytes32);
+    /// @notice The EIP-712 domain under which clients sign requests: name "Vouch", version "1", this chain, this contract.
+    function domainSeparator() external view returns (bytes32);
+}

@@ -1,0 +1,1 @@
+//! States what a node answers over HTTP

@@ -1,0 +1,1 @@
+//! Reads finalized chain state, sends transactions and keeps keys

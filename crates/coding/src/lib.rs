@@ -1,0 +1,1 @@
+//! Turns payloads into blobs and commits to them

@@ -1,0 +1,1 @@
+//! Runs programs and turns their answers into certificates

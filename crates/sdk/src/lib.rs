@@ -1,0 +1,1 @@
+//! Calls Vouch apps and verifies their receipts

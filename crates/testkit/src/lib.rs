@@ -1,0 +1,1 @@
+//! Runs a small cloud and its adversaries for tests
