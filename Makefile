@@ -1,0 +1,122 @@
+# Everything a person or a machine does with this repository. `make` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+FORGE := $(CURDIR)/node_modules/.bin/forge
+# What `make demo` and `make bench` write, wherever cargo builds.
+OUT := $(CURDIR)/target
+REFEREE := examples/referee/build/referee.wasm
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+# --- setting up -------------------------------------------------------------------------------------------------
+
+.PHONY: preflight
+preflight:
+	@tools/preflight
+
+.PHONY: setup
+setup: node_modules/.package-lock.json ## Install the pinned Node.js packages (forge, anvil, solc, OpenZeppelin)
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+examples/referee/node_modules/.package-lock.json: examples/referee/package.json examples/referee/package-lock.json
+	cd examples/referee && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(REFEREE): examples/referee/node_modules/.package-lock.json $(wildcard examples/referee/src/*) wit/program.wit
+	cd examples/referee && npm run --silent build
+
+.PHONY: build
+build: ## Build the vouch binary (debug)
+	cargo build --locked -p vouch
+
+.PHONY: contracts
+contracts: setup ## Compile the contracts
+	cd contracts && $(FORGE) build --quiet
+
+.PHONY: abi
+abi: contracts ## Write contracts/abi from the compiled contracts
+	node tools/export-abi.mjs
+
+# --- seeing it work ---------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: preflight setup $(REFEREE) ## Run the whole story on this machine (KEEP=1 leaves the cloud running)
+	cargo build --locked -p vouch -p vouch-testkit --bins
+	$(CARGO_TARGET_DIR)/debug/vouch doctor
+	$(CARGO_TARGET_DIR)/debug/vouch-demo --out $(OUT)/demo $(if $(KEEP),--keep)
+
+.PHONY: bench
+bench: setup ## Measure speed and memory against baselines (ONLY=compute for one group)
+	cargo build --locked --release -p vouch -p vouch-testkit --bins
+	$(CARGO_TARGET_DIR)/release/vouch-bench --out $(OUT)/bench $(if $(ONLY),--only $(ONLY))
+
+.PHONY: vectors
+vectors: ## Check the code against the golden vectors in DIR
+	@test -n "$(DIR)" || { echo "usage: make vectors DIR=path/to/vectors" >&2; exit 2; }
+	cargo run --locked --quiet -p vouch -- vectors $(DIR)
+
+# --- proving it -------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: preflight test-contracts test-rust test-examples ## Run every test
+
+.PHONY: test-contracts
+test-contracts: setup ## Run the Solidity tests
+	cd contracts && $(FORGE) test
+
+.PHONY: test-rust
+test-rust: setup $(REFEREE) ## Run the Rust tests
+	cargo test --locked --workspace
+
+.PHONY: test-examples
+test-examples: examples/referee/node_modules/.package-lock.json ## Run the examples' own tests
+	cd examples/referee && npm test --silent
+
+.PHONY: check
+check: check-format check-lints check-generated check-licences ## What must hold for every change, besides the tests
+
+.PHONY: check-format
+check-format: setup
+	cargo fmt --all --check
+	cd contracts && $(FORGE) fmt --check
+
+.PHONY: check-lints
+check-lints:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: check-generated
+check-generated: contracts ## Prove that the generated files in the repository are fresh
+	node tools/export-abi.mjs --check
+	cargo run --locked --quiet -p vouch -- openapi --check docs/openapi.json
+	cargo run --locked --quiet -p vouch -- reference --check docs/cli.md
+
+.PHONY: check-licences
+check-licences:
+	node tools/check-licences.mjs
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check bans licenses sources; \
+	else echo "skipped: cargo deny (not installed; cargo install --locked cargo-deny)"; fi
+
+.PHONY: nightly
+nightly: setup $(REFEREE) ## The slow, deep tests
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --log-level error check bans licenses sources
+	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
+	PROPTEST_CASES=20000 cargo test --locked --workspace
+
+.PHONY: fmt
+fmt: setup ## Format everything
+	cargo fmt --all
+	cd contracts && $(FORGE) fmt
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf target contracts/out contracts/cache examples/*/build
