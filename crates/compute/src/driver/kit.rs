@@ -1,0 +1,1 @@
+//! Cases that every driver must pass.

@@ -1,0 +1,257 @@
+//! What runs: a release, as its developer describes it (`vouch.toml`) and as the chain names it.
+//!
+//! ```toml
+//! runtime = "wasmtime-48/x86-64/1"     # optional: this node's own
+//! artifact = "build/referee.wasm"      # relative to the description
+//! interface = "command"                # optional
+//! args = ["--strict"]                  # optional, at most 64
+//! [env]                                # optional, at most 64
+//! MODE = "fast"
+//! [limits]                             # optional, each with a default
+//! fuel = 10000000000
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::{B256, keccak256};
+use alloy_sol_types::SolValue;
+use serde::Deserialize;
+
+use crate::{artifact, wasm};
+
+/// Arguments or environment entries a program may have.
+pub const ENTRIES_MAX: usize = 64;
+/// Bytes of one argument or environment entry.
+pub const ENTRY_BYTES_MAX: usize = 4_096;
+/// Bytes of a release description.
+const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
+/// Fuel that one millisecond of the wall-clock limit may stand for. A unit of fuel takes 0.1 to 1 ns, so that a host a
+/// hundred times slower than usual still runs out of fuel, which it may sign, before it runs out of time, which it may not.
+const FUEL_PER_MS_MAX: u64 = 100_000;
+
+/// How a program takes a request and gives its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interface {
+    /// Request in, output out, a fresh instance per request.
+    Command,
+    /// POST to `$PORT`.
+    Http,
+    /// Hourglass `PerformerService`.
+    Performer,
+}
+
+impl Interface {
+    /// The name that enters the programId.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Http => "http",
+            Self::Performer => "performer",
+        }
+    }
+}
+
+/// The limits of one run; part of the programId.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Units of fuel: about one per WebAssembly instruction and per byte of a bulk operation.
+    pub fuel: u64,
+    /// Bytes of all linear memories together.
+    pub memory_bytes: u64,
+    /// Bytes of a request's payload.
+    pub payload_bytes: u64,
+    /// Bytes of an answer.
+    pub output_bytes: u64,
+    /// Milliseconds after which the host gives up, without anything to sign; far above what `fuel` can take.
+    pub wall_millis: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 10_000_000_000,
+            memory_bytes: 512 << 20,
+            payload_bytes: 1 << 20,
+            output_bytes: 1 << 20,
+            wall_millis: 120_000,
+        }
+    }
+}
+
+/// A program that a driver can load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Engine, target and settings, such as [`wasm::RUNTIME`].
+    pub runtime: String,
+    /// SHA-256 of the artifact.
+    pub artifact_digest: B256,
+    /// How it is called.
+    pub interface: Interface,
+    /// Command-line arguments after the program's name.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Limits of one run.
+    pub limits: Limits,
+}
+
+/// A release description: a checked program and where its artifact lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The program.
+    pub program: Program,
+    /// The artifact's file.
+    pub artifact: PathBuf,
+}
+
+/// Why a release description is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The text is not a release description.
+    #[error("{path}: {source}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what was expected.
+        source: Box<toml::de::Error>,
+    },
+    /// A value is out of its bounds.
+    #[error("`{field}` {problem}")]
+    Value {
+        /// The key, as written in the description.
+        field: &'static str,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// Arguments or environment are not those that the chain names.
+    #[error("the {0} of this description are not those of the published program; use the release's own description")]
+    Mismatch(&'static str),
+    /// The artifact cannot be read.
+    #[error(transparent)]
+    Artifact(#[from] artifact::Error),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    runtime: Option<String>,
+    artifact: PathBuf,
+    interface: Option<Interface>,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+impl Description {
+    /// Reads `vouch.toml` (or what it is called) and hashes the artifact that it names.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file_error = |source| Error::File { path: path.to_owned(), source };
+        let size = std::fs::metadata(path).map_err(file_error)?.len();
+        check("description", size <= DESCRIPTION_BYTES_MAX, || format!("has {size} bytes, at most {DESCRIPTION_BYTES_MAX} are read"))?;
+        let text = std::fs::read_to_string(path).map_err(file_error)?;
+        let raw: Raw =
+            toml::from_str(&text).map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        let artifact = path.parent().unwrap_or(Path::new("")).join(raw.artifact);
+        let program = Program {
+            runtime: raw.runtime.unwrap_or_else(|| wasm::RUNTIME.to_owned()),
+            artifact_digest: artifact::digest_of(&artifact)?,
+            interface: raw.interface.unwrap_or(Interface::Command),
+            args: raw.args,
+            env: raw.env,
+            limits: raw.limits,
+        };
+        program.validate()?;
+        Ok(Self { program, artifact })
+    }
+}
+
+impl Program {
+    /// A wasm `command` program with default limits.
+    pub fn command(artifact_digest: B256) -> Self {
+        Self {
+            runtime: wasm::RUNTIME.to_owned(),
+            artifact_digest,
+            interface: Interface::Command,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Checks every bound that does not depend on the host.
+    pub fn validate(&self) -> Result<(), Error> {
+        check("runtime", !self.runtime.is_empty() && self.runtime.len() <= 128, || "must have 1 to 128 characters".into())?;
+        check_entries("args", self.args.iter().map(|arg| (arg.len(), arg.as_str())))?;
+        check_entries("env", self.env.iter().map(|(key, value)| (key.len() + value.len() + 1, value.as_str())))?;
+        for key in self.env.keys() {
+            check("env", !key.is_empty() && !key.contains(['=', '\0']), || format!("has an invalid name `{key}`"))?;
+        }
+        self.limits.validate()
+    }
+
+    /// Hash of the arguments: zero without any, else keccak256 of their ABI encoding as `string[]`.
+    pub fn args_hash(&self) -> B256 {
+        strings_hash(self.args.clone())
+    }
+
+    /// Hash of the environment: zero if empty, else keccak256 of `NAME=value`, ordered by name, as ABI `string[]`.
+    pub fn env_hash(&self) -> B256 {
+        strings_hash(self.env.iter().map(|(key, value)| format!("{key}={value}")).collect())
+    }
+}
+
+impl Limits {
+    /// Checks that each limit is usable and that fuel ends long before time does.
+    pub fn validate(&self) -> Result<(), Error> {
+        const GIB: u64 = 1 << 30;
+        within("limits.fuel", self.fuel, 1, 1_000_000_000_000)?;
+        within("limits.memory-bytes", self.memory_bytes, 65_536, 4 * GIB)?;
+        within("limits.payload-bytes", self.payload_bytes, 0, 64 << 20)?;
+        within("limits.output-bytes", self.output_bytes, 0, 64 << 20)?;
+        let wall_min = (self.fuel / FUEL_PER_MS_MAX).max(100);
+        within("limits.wall-millis", self.wall_millis, wall_min, 86_400_000)
+    }
+}
+
+fn within(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), Error> {
+    check(field, (min..=max).contains(&value), || format!("is {value}, must be from {min} to {max}"))
+}
+
+fn check(field: &'static str, ok: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
+    if ok { Ok(()) } else { Err(Error::Value { field, problem: problem() }) }
+}
+
+fn check_entries<'a>(field: &'static str, entries: impl Iterator<Item = (usize, &'a str)>) -> Result<(), Error> {
+    for (number, (bytes, text)) in entries.enumerate() {
+        check(field, number < ENTRIES_MAX, || format!("has more than {ENTRIES_MAX} entries"))?;
+        check(field, bytes <= ENTRY_BYTES_MAX, || format!("has an entry above {ENTRY_BYTES_MAX} bytes"))?;
+        check(field, !text.contains('\0'), || "has an entry with a zero byte".into())?;
+    }
+    Ok(())
+}
+
+fn strings_hash(strings: Vec<String>) -> B256 {
+    if strings.is_empty() {
+        return B256::ZERO;
+    }
+    keccak256(strings.abi_encode())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use super::*;
+
+fn describe(text: &str) -> Result<Description, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.wasm"), b"bytes").unwrap();
+    let path = folder.path().join("vouch.toml");
+    std::fs::write(&path, text).unwrap();
+    Description::read(&path)
+}
+
+fn refused(text: &str) -> String {
+    let error = describe(text).unwrap_err();
+    match &error {
+        Error::Syntax { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn a_minimal_description_gets_the_defaults() {
+    let description = describe("artifact = \"a.wasm\"").unwrap();
+    assert_eq!(description.program, Program::command(artifact::digest(b"bytes")));
+    assert_eq!(description.program.limits.fuel, 10_000_000_000);
+}
+
+#[test]
+fn every_value_out_of_bounds_is_named() {
+    for (text, needle) in [
+        ("", "artifact"),
+        ("artifact = \"none.wasm\"", "none.wasm"),
+        ("artifact = \"a.wasm\"\nartefact = 1", "artefact"),
+        ("artifact = \"a.wasm\"\ninterface = \"stdin\"", "stdin"),
+        ("artifact = \"a.wasm\"\n[limits]\nfuel = 0", "limits.fuel"),
+        ("artifact = \"a.wasm\"\n[limits]\nmemory-bytes = 1", "limits.memory-bytes"),
+        ("artifact = \"a.wasm\"\n[limits]\nwall-millis = 1000", "limits.wall-millis"),
+        ("artifact = \"a.wasm\"\n[limits]\noutput-bytes = 99999999999", "limits.output-bytes"),
+        ("artifact = \"a.wasm\"\n[limits]\nfule = 1", "fule"),
+        ("artifact = \"a.wasm\"\n[env]\n\"A=B\" = \"c\"", "env"),
+        ("artifact = \"a.wasm\"\nargs = [\"a\\u0000b\"]", "args"),
+        ("artifact = \"a.wasm\"\nruntime = \"\"", "runtime"),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(needle), "{text:?} gave {error}");
+    }
+}
+
+#[test]
+fn too_many_or_too_long_arguments_are_refused() {
+    let mut program = Program::command(B256::ZERO);
+    program.args = vec![String::new(); ENTRIES_MAX + 1];
+    assert!(program.validate().is_err());
+    program.args = vec!["x".repeat(ENTRY_BYTES_MAX + 1)];
+    assert!(program.validate().is_err());
+    program.args = vec!["x".repeat(ENTRY_BYTES_MAX)];
+    program.validate().unwrap();
+}
+
+#[test]
+fn arguments_and_environment_enter_the_identity() {
+    let mut program = Program::command(B256::ZERO);
+    assert_eq!((program.args_hash(), program.env_hash()), (B256::ZERO, B256::ZERO));
+    program.args = vec!["ab".into(), "c".into()];
+    program.env.insert("A".into(), "b".into());
+    let joined = Program { args: vec!["a".into(), "bc".into()], ..program.clone() };
+    assert_ne!(program.args_hash(), joined.args_hash());
+    assert_ne!(program.env_hash(), B256::ZERO);
+}
