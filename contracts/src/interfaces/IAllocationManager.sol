@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 import {IPausable} from "./IPausable.sol";
+import {IPermissioned} from "./IPermissionController.sol";
 
 /// @notice Types, errors and events of the AllocationManager. ABI as EigenLayer's; magnitudes are parts of WAD (1e18).
 interface IAllocationManagerTypes {
@@ -102,6 +103,16 @@ interface IAllocationManagerTypes {
     event DeregistrationHookFailed(address indexed operator, address indexed avs, uint32[] operatorSetIds);
 }
 
+/// @notice What a deployment fixes for ever. Delays are blocks.
+interface IAllocationConfiguration is IPermissioned {
+    function delegation() external view returns (address);
+    function DEALLOCATION_DELAY() external view returns (uint32);
+    function ALLOCATION_CONFIGURATION_DELAY() external view returns (uint32);
+    function SLASHER_CONFIGURATION_DELAY() external view returns (uint32);
+    /// @notice The least number of blocks that an allocation increase waits, whatever the operator's delay.
+    function ALLOCATION_GUARD() external view returns (uint32);
+}
+
 /// @notice What changes state.
 interface IAllocationManagerActions is IAllocationManagerTypes, IPausable {
     /// @notice Slashes an operator. Only the set's slasher; no pause. The slashed part of an allocation rounds up.
@@ -147,7 +158,7 @@ interface IAllocationManagerActions is IAllocationManagerTypes, IPausable {
 }
 
 /// @notice What only reads. Every answer counts changes whose block has come, also if nobody has cleared them.
-interface IAllocationManagerViews is IAllocationManagerTypes {
+interface IAllocationManagerViews is IAllocationManagerTypes, IAllocationConfiguration {
     function getAVSRegistrar(address avs) external view returns (address);
     function getOperatorSetCount(address avs) external view returns (uint256);
     function isOperatorSet(OperatorSet calldata operatorSet) external view returns (bool);
@@ -212,14 +223,7 @@ interface IAllocationManagerViews is IAllocationManagerTypes {
         uint32 futureBlock
     ) external view returns (uint256[][] memory);
 
-    function delegation() external view returns (address);
-    function permissionController() external view returns (address);
     function viewImplementation() external view returns (address);
-    function DEALLOCATION_DELAY() external view returns (uint32);
-    function ALLOCATION_CONFIGURATION_DELAY() external view returns (uint32);
-    function SLASHER_CONFIGURATION_DELAY() external view returns (uint32);
-    /// @notice The least number of blocks that an allocation increase waits, whatever the operator's delay.
-    function ALLOCATION_GUARD() external view returns (uint32);
 }
 
 /// @title Operator sets, the magnitudes that operators allocate to them, and slashing.

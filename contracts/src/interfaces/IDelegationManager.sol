@@ -3,12 +3,13 @@ pragma solidity ^0.8.30;
 
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 import {IPausable} from "./IPausable.sol";
+import {IPermissioned} from "./IPermissionController.sol";
 
 /// @title Who delegates to whom, and how many shares that gives each operator.
 /// @dev A staker's withdrawable shares are floor(floor(s x k / WAD) x m / WAD): deposit shares s, the staker's deposit
 /// scaling factor k, the operator's max magnitude m. Operator shares round up and staker shares down on a slash, so an
 /// operator's shares never fall below the sum of what its stakers can withdraw.
-interface IDelegationManager is IPausable {
+interface IDelegationManager is IPausable, IPermissioned {
     struct SignatureWithExpiry {
         bytes signature;
         /// Unix seconds; the last second at which the signature counts.
@@ -96,7 +97,6 @@ interface IDelegationManager is IPausable {
     function minWithdrawalDelayBlocks() external view returns (uint32);
     function strategyManager() external view returns (address);
     function allocationManager() external view returns (address);
-    function permissionController() external view returns (address);
     function domainSeparator() external view returns (bytes32);
     function calculateDelegationApprovalDigestHash(
         address staker,

@@ -42,3 +42,8 @@ interface IPermissionController {
         returns (address[] memory, bytes4[] memory);
     function getAppointees(address account, address target, bytes4 selector) external view returns (address[] memory);
 }
+
+/// @notice A contract that asks a PermissionController who may act for whom.
+interface IPermissioned {
+    function permissionController() external view returns (address);
+}

@@ -11,6 +11,8 @@ interface IStrategy {
     error OnlyUnderlyingToken();
     error TotalSharesExceedsMax();
     error WithdrawalAmountExceedsTotalDeposits();
+    /// @notice Exits have no pause.
+    error WithdrawalsCannotBePaused();
 
     /// @param rate 1e18 x underlying units per share, with the virtual offset.
     event ExchangeRateEmitted(uint256 rate);
@@ -25,10 +27,10 @@ interface IStrategy {
     /// @notice May refuse that `staker` queues shares for withdrawal. Only the StrategyManager.
     function beforeRemoveShares(address staker, uint256 shares) external;
 
-    function sharesToUnderlying(uint256 amountShares) external returns (uint256);
-    function underlyingToShares(uint256 amountUnderlying) external returns (uint256);
     function userUnderlying(address user) external returns (uint256);
 
+    function sharesToUnderlying(uint256 amountShares) external view returns (uint256);
+    function underlyingToShares(uint256 amountUnderlying) external view returns (uint256);
     function sharesToUnderlyingView(uint256 amountShares) external view returns (uint256);
     function underlyingToSharesView(uint256 amountUnderlying) external view returns (uint256);
     function userUnderlyingView(address user) external view returns (uint256);

@@ -16,4 +16,11 @@ library OperatorSetLib {
     function decode(bytes32 packed) internal pure returns (OperatorSet memory) {
         return OperatorSet({avs: address(uint160(uint256(packed) >> 96)), id: uint32(uint256(packed))});
     }
+
+    function decodeAll(bytes32[] memory packed) internal pure returns (OperatorSet[] memory operatorSets) {
+        operatorSets = new OperatorSet[](packed.length);
+        for (uint256 i = 0; i < packed.length; i++) {
+            operatorSets[i] = decode(packed[i]);
+        }
+    }
 }
