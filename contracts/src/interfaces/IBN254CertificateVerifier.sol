@@ -58,8 +58,15 @@ interface IOperatorTableSource {
 }
 
 /// @title Certificates of an operator set, checked against tables that anyone can make from this chain's state.
+/// @dev Operators stand in a table in the order in which `AllocationManager.getMembers` names them, those left out skipped. Left
+/// out are members without a BN254 key in the KeyRegistrar, members whose weights are all zero, and, for a programId other than
+/// zero, members that did not accept the program. A table is never changed; its staleness bound is the AVS's of that moment.
 interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
     error UnknownTable();
+    /// @notice Nobody in the set has a key, the program's acceptance and any weight: there would be nothing to sign with.
+    error EmptyTable();
+    /// @notice The AVS named no strategies, too many, or lists of different lengths.
+    error InvalidTableParameters();
     error TableTooOld(uint256 referenceTimestamp, uint256 oldestAllowed);
     error TooManyOperators(uint256 count, uint256 countMax);
     error NonSignersNotAscending();
@@ -79,13 +86,14 @@ interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
     );
 
     /// @notice Makes the table of (set, programId) as of this block; its reference timestamp is the block's. Anyone may call.
-    /// A second call in the same block is a no-op.
+    /// A second call in the same block is a no-op. Reverts if no operator would be in it.
     function updateOperatorTable(OperatorSet calldata operatorSet, bytes32 programId) external returns (uint32 referenceTimestamp);
 
     /// @notice The newest table's timestamp; zero if there is none. EigenLayer's ABI reads the wasm table (programId zero).
     function latestReferenceTimestamp(OperatorSet calldata operatorSet) external view returns (uint32);
     function latestReferenceTimestampOf(OperatorSet calldata operatorSet, bytes32 programId) external view returns (uint32);
 
+    /// @notice What a table says in total. Reverts if there is none of this timestamp.
     function getOperatorSetInfo(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
         external
         view
@@ -94,6 +102,15 @@ interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
         external
         view
         returns (BN254OperatorSetInfo memory);
+
+    function isReferenceTimestampSet(OperatorSet calldata operatorSet, uint32 referenceTimestamp) external view returns (bool);
+    function getOperatorCount(OperatorSet calldata operatorSet, uint32 referenceTimestamp) external view returns (uint256);
+    function getTotalStakeWeights(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
+        external
+        view
+        returns (uint256[] memory);
+    /// @notice The leaf of an operator: keccak256(0x75 || abi.encode(info)).
+    function calculateOperatorInfoLeaf(BN254OperatorInfo calldata operatorInfo) external pure returns (bytes32);
 
     /// @notice Checks a certificate against the wasm table (programId zero). Reverts unless it holds.
     /// @return signedWeights The weight that signed, per strategy.

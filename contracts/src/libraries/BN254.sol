@@ -74,6 +74,15 @@ library BN254 {
         require(ok, PointAdditionFailed());
     }
 
+    /// @notice Adds the two points (x, y, x, y) and leaves their sum in the first.
+    function addInPlace(uint256[4] memory points) internal view {
+        bool ok;
+        assembly ("memory-safe") {
+            ok := staticcall(ADD_GAS, 0x06, points, 0x80, points, 0x40)
+        }
+        require(ok, PointAdditionFailed());
+    }
+
     function mul(G1Point memory point, uint256 scalar) internal view returns (G1Point memory product) {
         bool ok;
         assembly ("memory-safe") {
