@@ -1,0 +1,86 @@
+// The rules of chess, by chess.js, and where this referee is stricter: moves are written in one way only, and a game that
+// the rules end has no further move.
+import { Chess } from 'chess.js';
+
+export const STATE = {
+  illegal: 0,
+  ongoing: 1,
+  checkmate: 2,
+  stalemate: 3,
+  repetition: 4,
+  fiftyMoves: 5,
+  insufficientMaterial: 6,
+  lengthLimit: 7,
+  resignation: 8,
+  agreedDraw: 9,
+  takeback: 10,
+};
+
+/** A game of this many plies is drawn, so that every game ends within what one answer can hold. Tournament games have stayed below 600. */
+export const PLIES_MAX = 1024;
+
+/** Plays a game move by move. Draws by repetition (third time), by 50 moves and by too little material end the game unclaimed. */
+export class Play {
+  #chess = new Chess();
+  #seen = new Map();
+  #plies = 0;
+  state = STATE.ongoing;
+
+  constructor() {
+    this.#count(this.#chess.fen());
+  }
+
+  get plies() {
+    return this.#plies;
+  }
+
+  /** True if `san` is legal here and is written exactly as standard algebraic notation has it (check and mate marks included). */
+  move(san) {
+    let move;
+    try {
+      move = this.#chess.move(san, { strict: true });
+    } catch {
+      return false;
+    }
+    if (move.san !== san) return false;
+    this.#plies += 1;
+    this.state = this.#stateAfter(move);
+    return true;
+  }
+
+  #stateAfter(move) {
+    const times = this.#count(move.after);
+    if (move.san.endsWith('#')) return STATE.checkmate;
+    if (this.#chess.isStalemate()) return STATE.stalemate;
+    if (times >= 3) return STATE.repetition;
+    if (this.#chess.isDrawByFiftyMoves()) return STATE.fiftyMoves;
+    if (this.#chess.isInsufficientMaterial()) return STATE.insufficientMaterial;
+    return this.#plies === PLIES_MAX ? STATE.lengthLimit : STATE.ongoing;
+  }
+
+  /** Counts positions by their whole description, not by a short hash for which collisions could be made. */
+  #count(fen) {
+    const position = fen.split(' ', 4).join(' ');
+    const times = (this.#seen.get(position) ?? 0) + 1;
+    this.#seen.set(position, times);
+    return times;
+  }
+}
+
+/** The moves of a movetext such as `1. e4 e5 2. Nf3`, or null unless it has exactly this form. */
+export function movesOf(movetext) {
+  if (movetext === '') return [];
+  const tokens = movetext.split(' ');
+  const moves = [];
+  for (let i = 0; i < tokens.length; i++) {
+    if (i % 3 !== 0) moves.push(tokens[i]);
+    else if (tokens[i] !== `${i / 3 + 1}.` || i + 1 === tokens.length) return null;
+  }
+  return moves;
+}
+
+/** What ply number `ply` (from 1) adds to the movetext. */
+export function movetextOf(ply, san) {
+  if (ply % 2 === 0) return ` ${san}`;
+  return `${ply === 1 ? '' : ' '}${(ply + 1) / 2}. ${san}`;
+}
