@@ -1,1 +1,42 @@
-//! Names, hashes and verifies everything that Vouch signs
+//! Names, hashes and verifies everything that Vouch signs.
+//!
+//! One of two independent implementations of `docs/protocol.md`; the other is `contracts/src/libraries/VouchTypes.sol`.
+//! `vectors/*.json` holds both to the same bytes. Nothing here reads a clock, a file or a network.
+//!
+//! Reading order: [`ids`], [`types`] (what is signed), [`ecdsa`] (client signatures), [`merkle`], [`pages`] and
+//! [`batch_data`] (how long data becomes one hash), [`seed`], then [`points`], [`bls`], [`table`] and [`certificate`]
+//! (how a quorum signs).
+//!
+//! The signed records derive serde plainly, because they travel unchanged between peers and in stores; their hashes never
+//! depend on a serde format.
+//!
+//! ```
+//! use vouch_core::{Exchange, Status, merkle};
+//!
+//! let exchange = Exchange { status: Status::Trap, ..Exchange::default() };
+//! let leaves = vec![exchange.leaf(); 3];
+//! let proof = merkle::prove(&leaves, 2)?;
+//! assert!(merkle::verify(&proof, merkle::root(&leaves), leaves[2], 2, 3));
+//! # Ok::<(), merkle::Error>(())
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+pub mod batch_data;
+//bls
+//cert
+pub mod ecdsa;
+pub mod ids;
+pub mod merkle;
+pub mod pages;
+//points
+pub mod seed;
+//table
+pub mod types;
+mod words;
+
+pub use batch_data::{BatchData, Entry, Origin};
+//use certificate::{Certificate, NonSignerWitness, VerifiedCertificate};
+pub use ids::{AppId, BatchHash, OperatorId, ProgramId, RequestId, Slot};
+//use table::{OperatorInfo, OperatorTable, TableSummary};
+pub use types::{Batch, Domain, Exchange, Limits, Program, Request, Status};

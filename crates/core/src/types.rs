@@ -1,0 +1,88 @@
+//! The signed records, field for field as `contracts/src/libraries/VouchTypes.sol`, and their EIP-712 struct hashes.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, ProgramId, RequestId};
+use crate::words::Words;
+
+mod batch;
+mod program;
+
+pub use batch::{Batch, Exchange, Status, UnknownStatus};
+pub use program::{Limits, Program};
+
+/// What a client asks for. The client signs [`Request::digest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Request {
+    pub app: AppId,
+    pub program_id: ProgramId,
+    /// Whose signature counts.
+    pub client: Address,
+    pub nonce: u64,
+    /// The page root of the payload, see [`crate::pages`].
+    pub payload_hash: B256,
+    /// What the program sees as now, Unix seconds.
+    pub time: u64,
+    /// The block whose randomness seeds the run; zero: the request id alone.
+    pub seed_block: u64,
+    /// The last moment at which an answer counts, Unix seconds.
+    pub deadline: u64,
+    /// In the smallest unit of the app's fee token.
+    pub max_fee: U256,
+}
+
+impl Request {
+    const TYPE: &str = "Request(bytes32 app,bytes32 programId,address client,uint64 nonce,bytes32 payloadHash,\
+        uint64 time,uint64 seedBlock,uint64 deadline,uint256 maxFee)";
+    /// The length of [`Request::encode`].
+    pub const ENCODED_LEN: usize = 9 * 32;
+
+    pub fn id(&self) -> RequestId {
+        RequestId(self.words(Words::typed(Self::TYPE)).hash())
+    }
+
+    /// What the client signs: the EIP-712 digest under the domain of the deployment's BatchRegistry.
+    pub fn digest(&self, domain: &Domain) -> B256 {
+        domain.digest(self.id().0)
+    }
+
+    /// Nine words, as `abi.encode`.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words(Words::default()).finish()
+    }
+
+    fn words(&self, words: Words) -> Words {
+        words
+            .bytes32(self.app.0)
+            .bytes32(self.program_id.0)
+            .address(self.client)
+            .uint(self.nonce)
+            .bytes32(self.payload_hash)
+            .uint(self.time)
+            .uint(self.seed_block)
+            .uint(self.deadline)
+            .uint256(self.max_fee)
+    }
+}
+
+/// Binds signatures to one deployment: EIP-712 name `Vouch`, version `1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Domain {
+    pub chain_id: U256,
+    /// The BatchRegistry.
+    pub registry: Address,
+}
+
+impl Domain {
+    const TYPE: &str = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+
+    pub fn separator(&self) -> B256 {
+        Words::typed(Self::TYPE).hashed(b"Vouch").hashed(b"1").uint256(self.chain_id).address(self.registry).hash()
+    }
+
+    /// keccak256(0x1901 ‖ separator ‖ struct hash).
+    pub fn digest(&self, struct_hash: B256) -> B256 {
+        keccak256([&[0x19, 0x01], self.separator().as_slice(), struct_hash.as_slice()].concat())
+    }
+}
