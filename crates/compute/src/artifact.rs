@@ -16,7 +16,7 @@ pub const BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", path.display())]
     File {
         /// Where.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
     #[error("artifact {0} is not stored here; fetch it from the release's location")]
     Missing(B256),
     /// The bytes are not those of the digest.
-    #[error("{path} has SHA-256 {actual}, expected {expected}; delete the file and fetch it again")]
+    #[error("{} has SHA-256 {actual}, expected {expected}; delete the file and fetch it again", path.display())]
     Digest {
         /// The file or what stands for it.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum Error {
         actual: B256,
     },
     /// More bytes than an artifact may have.
-    #[error("{path} is larger than {BYTES_MAX} bytes, the most an artifact may have")]
+    #[error("{} is larger than {BYTES_MAX} bytes, the most an artifact may have", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -7,11 +7,14 @@
 //! Calls block the calling thread; whoever drives a driver bounds how many run at once. [`kit`] holds the cases that
 //! every driver must pass.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use alloy_primitives::B256;
 
-use crate::program::Program;
+use crate::program::{self, Program};
 
 pub mod kit;
 
@@ -119,16 +122,9 @@ pub enum LoadError {
     /// The interface is not one this driver offers.
     #[error("the program's interface `{0}` is not offered by this runtime; use `command`")]
     Interface(String),
-    /// A limit is above what this host is set up for.
-    #[error("the program's limit {name} is {wanted}, this node allows at most {max}; raise it in the node's configuration")]
-    Limit {
-        /// The limit's name.
-        name: &'static str,
-        /// What the program asks for.
-        wanted: u64,
-        /// What this host allows.
-        max: u64,
-    },
+    /// The program itself is out of bounds.
+    #[error(transparent)]
+    Program(#[from] program::Error),
     /// The artifact's bytes are not those the program names.
     #[error("the artifact's SHA-256 is {actual}, the program names {expected}; fetch the artifact again")]
     Digest {
@@ -152,10 +148,10 @@ pub enum LoadError {
         reason: String,
     },
     /// Reading or writing a file failed.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", path.display())]
     File {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What went wrong.
         source: std::io::Error,
     },

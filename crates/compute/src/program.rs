@@ -113,7 +113,7 @@ pub struct Description {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -121,7 +121,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The text is not a release description.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
