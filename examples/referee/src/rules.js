@@ -19,6 +19,9 @@ export const STATE = {
 /** A game of this many plies is drawn, so that every game ends within what one answer can hold. Tournament games have stayed below 600. */
 export const PLIES_MAX = 1024;
 
+/** The form of a move. It keeps out what chess.js takes for a move too: null moves, comments, long notation. */
+const NOTATION = /^(O-O(-O)?|[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](=[QRBN])?)[+#]?$/;
+
 /** Plays a game move by move. Draws by repetition (third time), by 50 moves and by too little material end the game unclaimed. */
 export class Play {
   #chess = new Chess();
@@ -36,6 +39,7 @@ export class Play {
 
   /** True if `san` is legal here and is written exactly as standard algebraic notation has it (check and mate marks included). */
   move(san) {
+    if (!NOTATION.test(san)) return false;
     let move;
     try {
       move = this.#chess.move(san, { strict: true });
