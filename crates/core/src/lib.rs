@@ -23,20 +23,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod batch_data;
-//bls
-//cert
+pub mod bls;
+pub mod certificate;
 pub mod ecdsa;
 pub mod ids;
 pub mod merkle;
 pub mod pages;
-//points
+pub mod points;
 pub mod seed;
-//table
+pub mod table;
 pub mod types;
 mod words;
 
 pub use batch_data::{BatchData, Entry, Origin};
-//use certificate::{Certificate, NonSignerWitness, VerifiedCertificate};
+pub use certificate::{Certificate, NonSignerWitness, VerifiedCertificate};
 pub use ids::{AppId, BatchHash, OperatorId, ProgramId, RequestId, Slot};
-//use table::{OperatorInfo, OperatorTable, TableSummary};
+pub use table::{OperatorInfo, OperatorTable, TableSummary};
 pub use types::{Batch, Domain, Exchange, Limits, Program, Request, Status};
