@@ -19,9 +19,9 @@ library G2 {
     }
 
     function mul(BN254.G2Point memory point, uint256 scalar) internal view returns (BN254.G2Point memory product) {
-        for (uint256 bit = 256; bit > 0; --bit) {
-            product = add(product, product);
-            if ((scalar >> (bit - 1)) & 1 == 1) product = add(product, point);
+        for (; scalar > 0; scalar >>= 1) {
+            if (scalar & 1 == 1) product = add(product, point);
+            point = add(point, point);
         }
     }
 

@@ -92,6 +92,8 @@ library NonSigners {
         }
     }
 
+    /// @dev Each witness is loaded, hashed upwards and only then believed. Its weights are summed up before they are subtracted: what
+    /// was proven is part of the totals, so neither the sums overflow nor the differences go below zero.
     function _subtractFixedShape(
         Tally memory tally,
         IBN254CertificateVerifierTypes.BN254OperatorInfoWitness[] calldata witnesses,
@@ -101,34 +103,44 @@ library NonSigners {
         uint256[8] memory leaf;
         leaf[0] = LEAF_SALT;
         leaf[1] = 0x20;
+        uint256 firstAbsent = 0;
+        uint256 secondAbsent = 0;
         uint256 indexMin = 0;
         for (uint256 i = 0; i < witnesses.length; ++i) {
-            IBN254CertificateVerifierTypes.BN254OperatorInfoWitness calldata witness = witnesses[i];
-            uint32 index = witness.operatorIndex;
-            require(index >= indexMin, IBN254CertificateVerifier.NonSignersNotAscending());
-            indexMin = uint256(index) + 1;
-            if (!_hasFixedShape(witness)) {
-                _subtractOne(tally, witness, sum);
+            (uint256 witness, uint256 index, bool fixedShape) = _witnessAt(witnesses, i);
+            if (index < indexMin) revert IBN254CertificateVerifier.NonSignersNotAscending();
+            unchecked {
+                indexMin = index + 1;
+            }
+            if (!fixedShape) {
+                _subtractOne(tally, witnesses[i], sum);
                 continue;
             }
-            bool member = index < tally.operatorCount && _rootOfFixedShape(witness, leaf) == tally.root;
-            require(member, IBN254CertificateVerifier.InvalidWitness(index));
-            sum[2] = leaf[2];
-            sum[3] = leaf[3];
+            if (index >= tally.operatorCount || _rootOfFixedShape(witness, index, leaf) != tally.root) {
+                revert IBN254CertificateVerifier.InvalidWitness(uint32(index));
+            }
+            assembly ("memory-safe") {
+                mcopy(add(sum, 0x40), add(leaf, 0x40), 0x40)
+                firstAbsent := add(firstAbsent, mload(add(leaf, 0xc0)))
+                secondAbsent := add(secondAbsent, mload(add(leaf, 0xe0)))
+            }
             BN254.addInPlace(sum);
-            tally.signedWeights[0] -= leaf[6];
-            tally.signedWeights[1] -= leaf[7];
         }
+        tally.signedWeights[0] -= firstAbsent;
+        tally.signedWeights[1] -= secondAbsent;
     }
 
-    /// @dev A witness of eight siblings and two weights as ABI encoders lay it out, in words: index, 0x60, 0x180, 0x100, eight
-    /// siblings, then X, Y, 0x60, 2, both weights. The last two constants are part of the leaf and so checked with it.
-    function _hasFixedShape(IBN254CertificateVerifierTypes.BN254OperatorInfoWitness calldata witness)
+    /// @dev Where a witness lies, its index, and whether it has eight siblings and is laid out as ABI encoders do, in words: index,
+    /// 0x60, 0x180, 0x100, eight siblings, X, Y, 0x60, 2, both weights. The last two constants are checked with the leaf. Unlike
+    /// Solidity's, these reads may lie outside the calldata, where all is zero and proves nothing.
+    function _witnessAt(IBN254CertificateVerifierTypes.BN254OperatorInfoWitness[] calldata witnesses, uint256 i)
         private
         pure
-        returns (bool fixedShape)
+        returns (uint256 witness, uint256 index, bool fixedShape)
     {
         assembly ("memory-safe") {
+            witness := add(witnesses.offset, calldataload(add(witnesses.offset, shl(5, i))))
+            index := calldataload(witness)
             let difference := xor(calldataload(add(witness, 0x20)), 0x60)
             difference := or(difference, xor(calldataload(add(witness, 0x40)), 0x180))
             difference := or(difference, xor(calldataload(add(witness, 0x60)), 0x100))
@@ -138,12 +150,8 @@ library NonSigners {
 
     /// @dev Loads the leaf's six words into `leaf` and hashes upwards. A parent's input lies at 0x00: the node goes to 0x20 if its
     /// bit of the index is set and to 0x00 otherwise, the sibling to the other place.
-    function _rootOfFixedShape(
-        IBN254CertificateVerifierTypes.BN254OperatorInfoWitness calldata witness,
-        uint256[8] memory leaf
-    ) private pure returns (bytes32 node) {
+    function _rootOfFixedShape(uint256 witness, uint256 index, uint256[8] memory leaf) private pure returns (bytes32 node) {
         assembly ("memory-safe") {
-            let index := calldataload(witness)
             calldatacopy(add(leaf, 0x40), add(witness, 0x180), 0xc0)
             node := keccak256(add(leaf, 0x1f), 0xe1)
 

@@ -12,7 +12,8 @@ contract CertificateGasTest is VerifierFixture {
     uint32 private referenceTimestamp;
 
     function setUp() public {
-        referenceTimestamp = deployWithTable(OPERATORS, 2);
+        deployVerifier();
+        referenceTimestamp = makeTable(OPERATORS, 2);
     }
 
     function test_check_200_0() public {
@@ -28,8 +29,8 @@ contract CertificateGasTest is VerifierFixture {
     }
 
     function gasOfCheck(string memory name, uint256 absentCount) private returns (uint256 gasUsed) {
-        BN254Certificate memory certificate = certificateOver(
-            referenceTimestamp, firstTryMessage(), infosOf(OPERATORS), spread(absentCount, OPERATORS)
+        BN254Certificate memory certificate = certificateOf(
+            referenceTimestamp, firstTryMessage(), infosOf(OPERATORS, 2), spread(absentCount, OPERATORS)
         );
         verifier.verifyCertificate(set, certificate);
         gasUsed = vm.snapshotGasLastCall("certificate", name);

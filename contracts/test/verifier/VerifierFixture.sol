@@ -19,15 +19,15 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
     uint32 internal constant STALENESS = 1 days;
     uint32 internal constant HORIZON = 100;
     bytes32 internal constant MESSAGE = keccak256("message");
+    bytes32 internal constant PROGRAM = keccak256("program");
 
     BN254CertificateVerifier internal verifier;
     StandInAllocationManager internal allocations;
     StandInKeyRegistrar internal registrar;
     StandInApp internal app;
     OperatorSet internal set;
-    address[] internal strategies;
 
-    function deployVerifier(uint256 weightCount) internal {
+    function deployVerifier() internal {
         vm.warp(1_800_000_000);
         vm.roll(20_000_000);
         allocations = new StandInAllocationManager();
@@ -35,53 +35,57 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
         verifier = new BN254CertificateVerifier(
             IAllocationManager(address(allocations)), IKeyRegistrar(address(registrar))
         );
-        for (uint256 j = 0; j < weightCount; ++j) {
-            strategies.push(address(uint160(0xa000 + j)));
-        }
-        app = new StandInApp(parametersWith(new uint256[](weightCount), new uint256[](weightCount)));
+        app = new StandInApp(parametersOf(1));
         set = OperatorSet({avs: address(app), id: 1});
     }
 
-    function parametersWith(uint256[] memory minimumStake, uint256[] memory requiredStake)
-        internal
-        view
-        returns (IOperatorTableSource.TableParameters memory)
-    {
+    /// @notice `weightCount` strategies without any minimum.
+    function parametersOf(uint256 weightCount) internal pure returns (IOperatorTableSource.TableParameters memory) {
+        address[] memory strategies = new address[](weightCount);
+        for (uint256 j = 0; j < weightCount; ++j) {
+            strategies[j] = strategyOf(j);
+        }
         return IOperatorTableSource.TableParameters({
             strategies: strategies,
-            minimumStake: minimumStake,
-            requiredStake: requiredStake,
+            minimumStake: new uint256[](weightCount),
+            requiredStake: new uint256[](weightCount),
             horizonBlocks: HORIZON,
             stalenessSeconds: STALENESS
         });
     }
 
-    /// @notice Members 0 .. count - 1 with keys and stakes.
-    function addMembers(uint256 count) internal {
+    /// @notice Makes 0 .. count - 1 the members, with keys and stakes.
+    function setMembers(uint256 count, uint256 weightCount) internal {
         address[] memory members = new address[](count);
         for (uint256 i = 0; i < count; ++i) {
             members[i] = operatorOf(i);
             registrar.setKey(members[i], Keys.g1(secretOf(i)));
-            for (uint256 j = 0; j < strategies.length; ++j) {
-                allocations.setStake(members[i], strategies[j], stakeOf(i, j));
+            for (uint256 j = 0; j < weightCount; ++j) {
+                allocations.setStake(members[i], strategyOf(j), stakeOf(i, j));
             }
         }
         allocations.setMembers(members);
     }
 
-    /// @notice A verifier with one wasm table of `count` operators.
-    function deployWithTable(uint256 count, uint256 weightCount) internal returns (uint32 referenceTimestamp) {
-        deployVerifier(weightCount);
-        addMembers(count);
+    /// @notice Makes the next second's wasm table, of `count` operators with `weightCount` weights.
+    function makeTable(uint256 count, uint256 weightCount) internal returns (uint32 referenceTimestamp) {
+        vm.warp(vm.getBlockTimestamp() + 1);
+        setMembers(count, weightCount);
+        app.setParameters(parametersOf(weightCount));
         return verifier.updateOperatorTable(set, 0);
+    }
+
+    function strategyOf(uint256 j) internal pure returns (address) {
+        return address(uint160(0xa000 + j));
     }
 
     function operatorOf(uint256 i) internal pure returns (address) {
         return address(uint160(0x10000 + i));
     }
 
+    /// @notice Short, since G2 has no precompile: the time that tests take goes into multiplying by the sum of secrets.
     function secretOf(uint256 i) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode("secret", i))) % BN254.R;
+        return uint32(uint256(keccak256(abi.encode("secret", i)))) | 1;
     }
 
     /// @notice All different, so that no two leaves share a word.
@@ -89,31 +93,20 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
         return 32 ether + i * 1 gwei + j;
     }
 
-    function infoOf(uint256 i) internal view returns (BN254OperatorInfo memory info) {
-        info.pubkey = Keys.g1(secretOf(i));
-        info.weights = new uint256[](strategies.length);
-        for (uint256 j = 0; j < info.weights.length; ++j) {
-            info.weights[j] = stakeOf(i, j);
-        }
-    }
-
-    function infosOf(uint256 count) internal view returns (BN254OperatorInfo[] memory infos) {
+    /// @notice What `makeTable` puts into a table.
+    function infosOf(uint256 count, uint256 weightCount) internal view returns (BN254OperatorInfo[] memory infos) {
         infos = new BN254OperatorInfo[](count);
         for (uint256 i = 0; i < count; ++i) {
-            infos[i] = infoOf(i);
+            infos[i].pubkey = Keys.g1(secretOf(i));
+            infos[i].weights = new uint256[](weightCount);
+            for (uint256 j = 0; j < weightCount; ++j) {
+                infos[i].weights[j] = stakeOf(i, j);
+            }
         }
     }
 
-    /// @notice The certificate over MESSAGE of all of `count` operators but `absent` (ascending).
-    function certificateOf(uint32 referenceTimestamp, uint256 count, uint256[] memory absent)
-        internal
-        view
-        returns (BN254Certificate memory certificate)
-    {
-        return certificateOver(referenceTimestamp, MESSAGE, infosOf(count), absent);
-    }
-
-    function certificateOver(
+    /// @notice The certificate over `messageHash` of all operators of the table but `absent` (ascending).
+    function certificateOf(
         uint32 referenceTimestamp,
         bytes32 messageHash,
         BN254OperatorInfo[] memory infos,
@@ -151,7 +144,8 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
         returns (BN254OperatorInfoWitness memory witness)
     {
         witness.operatorIndex = uint32(index);
-        witness.operatorInfo = infos[index];
+        // A copy: tests spoil witnesses, not tables.
+        witness.operatorInfo = abi.decode(abi.encode(infos[index]), (BN254OperatorInfo));
         for (uint256 level = 0; level + 1 < levels.length; ++level) {
             bytes32 sibling = levels[level][(index >> level) ^ 1];
             witness.operatorInfoProof = bytes.concat(witness.operatorInfoProof, sibling);
