@@ -28,6 +28,15 @@ interface IAppController is IOperatorTableSource {
         uint256[] requiredStake;
     }
 
+    /// @notice What a post is checked against.
+    struct PostingRules {
+        address profile;
+        uint32 operatorSetId;
+        uint16 thresholdBips;
+        /// The least total of the primary weight.
+        uint256 requiredStake;
+    }
+
     struct Release {
         bytes32 app;
         bool wasm;
@@ -47,7 +56,15 @@ interface IAppController is IOperatorTableSource {
     error InvalidProgram(string field);
     error NotAllocationManager();
     error SetIsFull(uint256 countMax);
+    /// @notice In no strategy does the operator's stake reach the minimum from now to the end of the profile's whole time.
     error StakeBelowMinimum(address operator);
+    error KeyMissing(address operator);
+    error InvalidOwner();
+    error InvalidStrategyCount(uint256 count, uint256 countMax);
+    error ZeroMinimumStake(address strategy);
+    error TextTooLong(string field, uint256 lengthMax);
+    error SetHasRoom(uint256 count);
+    error StakeSuffices(address operator);
 
     event AppCreated(bytes32 indexed app, address indexed owner, uint32 operatorSetId, address profile, address slashVault, string metadataURI);
     event ReleasePublished(bytes32 indexed app, bytes32 indexed programId, Program program, string uri);
@@ -57,16 +74,23 @@ interface IAppController is IOperatorTableSource {
     /// @notice Creates an app with its operator set (redistributing to a new SlashVault, slashed by the SlashRouter alone).
     function createApp(AppParameters calldata parameters) external returns (bytes32 app);
 
+    /// @dev A programId belongs to the app that published it first. Consumers that pin a programId must look up its app once it is
+    /// published: whoever sees an unpublished program can publish it under an app of its own.
     /// @notice Publishes a program under the app; `uri` says where its artifact can be fetched. Returns the programId.
     function publishRelease(bytes32 app, Program calldata program, string calldata uri) external returns (bytes32 programId);
 
     /// @notice An operator accepts (or no longer accepts) that its stake answers for the outputs of an OCI program.
     function acceptProgram(bytes32 programId, bool accepted) external;
 
+    /// @notice Removes a member whose stake fell below the minimum in every strategy, so that it can't hold a place in a full set.
+    /// It stays slashable for the deallocation delay. Anyone, and only while the set is full.
+    function evict(bytes32 app, address operator) external;
+
     function transferApp(bytes32 app, address owner) external;
 
     function appInfo(bytes32 app) external view returns (App memory);
     function appOf(uint32 operatorSetId) external view returns (bytes32 app);
+    function postingRules(bytes32 app) external view returns (PostingRules memory);
     /// @dev Reverts with UnknownProgram.
     function releaseInfo(bytes32 programId) external view returns (Release memory);
     /// @notice The table under which batches of `programId` are signed: zero for wasm, else the programId.

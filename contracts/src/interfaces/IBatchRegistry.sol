@@ -34,6 +34,7 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error NotAppOwner(bytes32 app, address caller);
     error InvalidWindow(uint32 window);
     error InvalidGateway();
+    error ZeroSkipDelay();
     error UnknownLane(bytes32 app, uint32 lane);
     error NoHeaders();
     error TooManyHeaders(uint256 count, uint256 countMax);
@@ -47,6 +48,7 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error WrongParent(bytes32 parent, bytes32 expected);
     error EmptyBatch();
     error CertificateOfAnotherBatch(bytes32 messageHash, bytes32 batchHash);
+    error CertificateOfAnotherTable(uint32 certified, uint32 referenceTimestamp);
     error ThresholdNotMet(uint256 signedWeight, uint256 requiredWeight);
     error RequiredStakeNotMet();
     error AtOrBelowCursor(uint64 sequence, uint64 cursor);

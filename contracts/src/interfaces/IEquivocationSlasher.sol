@@ -28,6 +28,8 @@ interface IEquivocationSlasher is IBN254CertificateVerifierTypes {
     error UnknownKey();
     error ParentMismatch(bytes32 parentHash, bytes32 expected);
     error ParentIsValid();
+    error TooManyParents(uint256 count);
+    error CertificateOfAnotherBatch();
     error AlreadyProven(bytes32 evidenceId);
 
     event EquivocationProven(address indexed operator, bytes32 indexed firstBatchHash, bytes32 indexed secondBatchHash, address reporter);

@@ -27,6 +27,7 @@ interface IProfile {
 
     error TimesDoNotFit(uint256 wholeTime, uint256 slashableTime);
     error ZeroTime(string field);
+    error ZeroDemandLimit();
 
     function times() external view returns (Times memory);
     function claimAge() external view returns (uint32);

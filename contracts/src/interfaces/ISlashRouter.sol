@@ -12,7 +12,11 @@ interface ISlashRouter {
     error ModuleNotQueued(address module);
     error TooEarly(uint256 readyAtBlock);
     error SettlementKnown();
+    error SettlementNotQueued();
     error NothingToSlash(address operator);
+    error ZeroAddress();
+    /// @notice Stake must be able to leave before a new module can slash it.
+    error DelayTooShort(uint256 delayBlocks, uint256 deallocationDelayBlocks);
 
     event ModuleQueued(address indexed module, uint256 readyAtBlock);
     event ModuleAdded(address indexed module);
@@ -26,10 +30,14 @@ interface ISlashRouter {
         external
         returns (uint256 slashId);
 
+    /// @notice Starts the delay after which the module can be added. Only the module adder.
     function queueModule(address module) external;
+    /// @notice Adds a queued module whose delay has passed, for ever. Only the module adder.
     function addModule(address module) external;
+    /// @notice Starts the delay for the settlement slot, again if another was queued. Only the module adder.
     function queueSettlement(address settlement) external;
     function addSettlement() external;
+    /// @notice Ends all additions for ever, of what is queued too.
     function renounceModuleAdder() external;
     /// @notice Pays `amount` of `token` out of the set's vault. Only the settlement slot.
     function release(OperatorSet calldata operatorSet, address token, address to, uint256 amount) external;
@@ -51,6 +59,8 @@ interface ISlashVault {
     function operatorSet() external view returns (OperatorSet memory);
     /// @notice All shares of `strategy` ever slashed into this vault.
     function slashedShares(address strategy) external view returns (uint256);
+    /// @notice Whose stake a slash took; zero if there was no such slash.
+    function operatorOf(uint256 slashId) external view returns (address);
     function reporterOf(uint256 slashId) external view returns (address);
     function recordSlash(uint256 slashId, address operator, address reporter, address[] calldata strategies, uint256[] calldata shares) external;
     /// @notice Fetches the tokens of a slash whose resolution delay has passed. Anyone.
@@ -59,6 +69,11 @@ interface ISlashVault {
 }
 
 interface ISlashVaultFactory {
+    error NotAvs(address caller);
+    error VaultExists(address vault);
+
+    event VaultDeployed(OperatorSet operatorSet, address vault);
+
     /// @notice Deploys the vault of a set; `operatorSet.avs` must be the caller.
     function deployVault(OperatorSet calldata operatorSet) external returns (address vault);
     function vaultOf(OperatorSet calldata operatorSet) external view returns (address);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ISlashVault} from "../interfaces/ISlashRouter.sol";
+import {IStrategyManager} from "../interfaces/IStrategyManager.sol";
+import {OperatorSet} from "../libraries/OperatorSetLib.sol";
+
+/// @title SlashVault
+/// @notice See `ISlashVault`. What was slashed is counted in shares as the router reports them; what arrives by other ways counts
+/// for nothing.
+contract SlashVault is ISlashVault {
+    using SafeERC20 for IERC20;
+
+    struct Slash {
+        address operator;
+        address reporter;
+    }
+
+    address public immutable router;
+    IStrategyManager public immutable strategyManager;
+    address private immutable _avs;
+    uint32 private immutable _operatorSetId;
+
+    mapping(address strategy => uint256) public slashedShares;
+    mapping(uint256 slashId => Slash) private _slashes;
+
+    constructor(OperatorSet memory operatorSet_, IStrategyManager strategyManager_, address router_) {
+        (_avs, _operatorSetId) = (operatorSet_.avs, operatorSet_.id);
+        strategyManager = strategyManager_;
+        router = router_;
+    }
+
+    modifier onlyRouter() {
+        require(msg.sender == router, NotRouter(msg.sender));
+        _;
+    }
+
+    function recordSlash(
+        uint256 slashId,
+        address operator,
+        address reporter,
+        address[] calldata strategies,
+        uint256[] calldata shares
+    ) external onlyRouter {
+        require(_slashes[slashId].operator == address(0), SlashKnown(slashId));
+        _slashes[slashId] = Slash({operator: operator, reporter: reporter});
+        for (uint256 i = 0; i < strategies.length; ++i) {
+            slashedShares[strategies[i]] += shares[i];
+        }
+        emit SlashRecorded(slashId, operator, reporter, strategies, shares);
+    }
+
+    function collect(uint256 slashId) external {
+        strategyManager.clearBurnOrRedistributableShares(operatorSet(), slashId);
+    }
+
+    function release(address token, address to, uint256 amount) external onlyRouter {
+        emit Released(token, to, amount);
+        IERC20(token).safeTransfer(to, amount);
+    }
+
+    function operatorSet() public view returns (OperatorSet memory) {
+        return OperatorSet({avs: _avs, id: _operatorSetId});
+    }
+
+    function operatorOf(uint256 slashId) external view returns (address) {
+        return _slashes[slashId].operator;
+    }
+
+    function reporterOf(uint256 slashId) external view returns (address) {
+        return _slashes[slashId].reporter;
+    }
+}
