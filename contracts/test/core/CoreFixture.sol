@@ -174,6 +174,19 @@ abstract contract CoreFixture is Test {
         vm.roll(vm.getBlockNumber() + blocks);
     }
 
+    /// @notice The EIP-712 domain of a core contract, computed from its definition.
+    function domain(address verifyingContract) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("EigenLayer"),
+                keccak256("1"),
+                block.chainid,
+                verifyingContract
+            )
+        );
+    }
+
     function one(address item) internal pure returns (address[] memory list) {
         list = new address[](1);
         list[0] = item;
