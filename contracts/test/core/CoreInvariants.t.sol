@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IAllocationManager, IAllocationManagerTypes} from "../../src/interfaces/IAllocationManager.sol";
+import {IDelegationManager} from "../../src/interfaces/IDelegationManager.sol";
+import {IStrategy} from "../../src/interfaces/IStrategy.sol";
+import {IStrategyManager} from "../../src/interfaces/IStrategyManager.sol";
+import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
+import {Test} from "../Test.sol";
+import {CoreHandler} from "./CoreHandler.sol";
+
+/// @title What holds after any sequence of deposits, delegations, allocations, joins, leaves and slashes.
+contract CoreInvariantsTest is Test {
+    CoreHandler private handler;
+    IStrategyManager private strategyManager;
+    IDelegationManager private delegation;
+    IAllocationManager private allocations;
+
+    function setUp() public {
+        handler = new CoreHandler();
+        (address sm, address dm, address am) = handler.core();
+        (strategyManager, delegation, allocations) =
+            (IStrategyManager(sm), IDelegationManager(dm), IAllocationManager(am));
+        targetContract(address(handler));
+        bytes4[] memory selectors = new bytes4[](9);
+        selectors[0] = handler.makeDeposit.selector;
+        selectors[1] = handler.makeDelegation.selector;
+        selectors[2] = handler.makeAllocation.selector;
+        selectors[3] = handler.join.selector;
+        selectors[4] = handler.leave.selector;
+        selectors[5] = handler.slash.selector;
+        selectors[6] = handler.clearQueue.selector;
+        selectors[7] = handler.clearSlash.selector;
+        selectors[8] = handler.passBlocks.selector;
+        targetSelector(FuzzSelector(address(handler), selectors));
+    }
+
+    function invariant_operator_shares_cover_what_stakers_can_withdraw() public view {
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            for (uint256 j = 0; j < handler.OPERATORS(); j++) {
+                address operator = handler.operators(j);
+                uint256 total = _withdrawable(operator, i);
+                for (uint256 k = 0; k < handler.STAKERS(); k++) {
+                    address staker = handler.stakers(k);
+                    if (delegation.delegatedTo(staker) == operator) total += _withdrawable(staker, i);
+                }
+                assertGe(delegation.operatorShares(operator, _strategy(i)), total);
+            }
+        }
+    }
+
+    function invariant_encumbered_is_the_sum_of_allocations_and_below_the_max() public view {
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            for (uint256 j = 0; j < handler.OPERATORS(); j++) {
+                address operator = handler.operators(j);
+                uint256 encumbered = allocations.getEncumberedMagnitude(operator, _strategy(i));
+                assertEq(encumbered, _allocated(operator, i));
+                assertLe(encumbered, allocations.getMaxMagnitude(operator, _strategy(i)));
+            }
+        }
+    }
+
+    function invariant_sets_together_can_slash_no_more_than_there_is() public view {
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            for (uint256 j = 0; j < handler.OPERATORS(); j++) {
+                uint256 slashable;
+                for (uint256 k = 0; k < handler.SETS(); k++) {
+                    slashable += _slashable(handler.operators(j), i, k);
+                }
+                assertLe(slashable, delegation.operatorShares(handler.operators(j), _strategy(i)));
+            }
+        }
+    }
+
+    /// @dev Every share of a strategy is an operator's, an undelegated staker's, or slashed and not yet paid.
+    function invariant_shares_are_conserved() public view {
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            address strategy = _strategy(i);
+            uint256 total = _parked(strategy);
+            for (uint256 j = 0; j < handler.OPERATORS(); j++) {
+                total += delegation.operatorShares(handler.operators(j), strategy);
+            }
+            for (uint256 j = 0; j < handler.STAKERS(); j++) {
+                address staker = handler.stakers(j);
+                if (!delegation.isDelegated(staker)) total += strategyManager.stakerDepositShares(staker, strategy);
+            }
+            assertEq(IStrategy(strategy).totalShares(), total);
+            assertEq(IStrategy(strategy).underlyingToken().balanceOf(strategy), total);
+        }
+    }
+
+    function invariant_slashed_shares_are_parked_or_paid() public view {
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            address strategy = _strategy(i);
+            assertEq(handler.slashedShares(strategy), _parked(strategy) + handler.clearedShares(strategy));
+        }
+        assertFalse(handler.slashDisagreed());
+    }
+
+    function invariant_max_magnitudes_never_rise() public view {
+        assertFalse(handler.maxMagnitudeRose());
+        for (uint256 i = 0; i < handler.STRATEGIES(); i++) {
+            for (uint256 j = 0; j < handler.OPERATORS(); j++) {
+                uint32 present = uint32(vm.getBlockNumber());
+                address[] memory list = new address[](1);
+                list[0] = _strategy(i);
+                address operator = handler.operators(j);
+                uint64 earlier = allocations.getMaxMagnitudesAtBlock(operator, list, present - 500)[0];
+                assertLe(allocations.getMaxMagnitude(operator, list[0]), earlier);
+            }
+        }
+    }
+
+    function _allocated(address operator, uint256 strategyIndex) private view returns (uint256 total) {
+        for (uint256 i = 0; i < handler.SETS(); i++) {
+            IAllocationManagerTypes.Allocation memory allocation =
+                allocations.getAllocation(operator, handler.setAt(i), _strategy(strategyIndex));
+            total += allocation.currentMagnitude;
+            if (allocation.pendingDiff > 0) total += uint128(allocation.pendingDiff);
+            else assertLe(uint128(-allocation.pendingDiff), allocation.currentMagnitude);
+        }
+    }
+
+    function _slashable(address operator, uint256 strategyIndex, uint256 setIndex) private view returns (uint256) {
+        address[] memory operators = new address[](1);
+        address[] memory strategies = new address[](1);
+        (operators[0], strategies[0]) = (operator, _strategy(strategyIndex));
+        return allocations.getMinimumSlashableStake(handler.setAt(setIndex), operators, strategies, 0)[0][0];
+    }
+
+    function _parked(address strategy) private view returns (uint256 total) {
+        for (uint256 i = 0; i < handler.SETS(); i++) {
+            OperatorSet memory set = handler.setAt(i);
+            uint256[] memory ids = strategyManager.getPendingSlashIds(set);
+            for (uint256 j = 0; j < ids.length; j++) {
+                total += strategyManager.getBurnOrRedistributableShares(set, ids[j], strategy);
+            }
+        }
+    }
+
+    function _withdrawable(address staker, uint256 strategyIndex) private view returns (uint256) {
+        address[] memory list = new address[](1);
+        list[0] = _strategy(strategyIndex);
+        (uint256[] memory withdrawable,) = delegation.getWithdrawableShares(staker, list);
+        return withdrawable[0];
+    }
+
+    function _strategy(uint256 index) private view returns (address) {
+        return address(handler.strategies(index));
+    }
+}
