@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { Chess } from 'chess.js';
@@ -8,6 +9,7 @@ import { PLIES_MAX, STATE } from '../src/rules.js';
 import { addressOf } from '../src/typed-data.js';
 import { casesOf, famousGames } from '../tools/cases.mjs';
 import { hex, playerOf, Table } from '../tools/signing.mjs';
+import { FIXTURE, verdictsJson } from '../tools/verdicts.mjs';
 
 const WAGER = { chainId: 31337n, contract: hexToBytes('5fbdb2315678afecb367f032d93f642f64180aa3'), number: 7n };
 const WHITE = playerOf(hexToBytes('11'.repeat(32)));
@@ -172,6 +174,11 @@ test('the output is the ABI encoding of the verdict', () => {
   assert.equal(word(2).slice(26), hex(addressOf(WHITE.publicKey)).slice(2));
   assert.equal(word(3).slice(26), hex(addressOf(BLACK.publicKey)).slice(2));
   assert.deepEqual([4, 5, 6, 7, 8, 9, 10].map(number), [STATE.takeback, SIDE.black, 0, 0, 0, 9 * 32, 19]);
+});
+
+test('the verdicts that the contract is tested with are those of this program', () => {
+  const fresh = 'node tools/verdicts.mjs > ../../vectors/referee.json';
+  assert.equal(readFileSync(FIXTURE, 'utf8'), verdictsJson(), `stale: run ${fresh}`);
 });
 
 test('malformed input is an error that names the field', () => {
