@@ -83,7 +83,9 @@ abstract contract Test {
         uint256 size = max - min + 1;
         if (size == 0) return value;
         if (value <= 3 && size > value) return min + value;
-        if (value >= type(uint256).max - 3 && size > type(uint256).max - value) return max - (type(uint256).max - value);
+        if (value >= type(uint256).max - 3 && size > type(uint256).max - value) {
+            return max - (type(uint256).max - value);
+        }
         return min + value % size;
     }
 
@@ -263,7 +265,10 @@ abstract contract Test {
         vm.assertApproxEqRel(left, right, maxPercentDelta);
     }
 
-    function assertApproxEqRel(uint256 left, uint256 right, uint256 maxPercentDelta, string memory reason) internal pure {
+    function assertApproxEqRel(uint256 left, uint256 right, uint256 maxPercentDelta, string memory reason)
+        internal
+        pure
+    {
         vm.assertApproxEqRel(left, right, maxPercentDelta, reason);
     }
 }

@@ -183,5 +183,7 @@ interface Vm {
     function assertApproxEqAbs(uint256 left, uint256 right, uint256 maxDelta, string calldata reason) external pure;
     /// @param maxPercentDelta 1e18 is 100 %.
     function assertApproxEqRel(uint256 left, uint256 right, uint256 maxPercentDelta) external pure;
-    function assertApproxEqRel(uint256 left, uint256 right, uint256 maxPercentDelta, string calldata reason) external pure;
+    function assertApproxEqRel(uint256 left, uint256 right, uint256 maxPercentDelta, string calldata reason)
+        external
+        pure;
 }

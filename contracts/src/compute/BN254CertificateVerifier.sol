@@ -33,11 +33,11 @@ contract BN254CertificateVerifier is OperatorTables {
         return _verifyFresh(_knownTable(operatorSet, 0, certificate.referenceTimestamp), certificate);
     }
 
-    function verifyCertificateOf(OperatorSet calldata operatorSet, bytes32 programId, BN254Certificate calldata certificate)
-        external
-        view
-        returns (uint256[] memory signedWeights)
-    {
+    function verifyCertificateOf(
+        OperatorSet calldata operatorSet,
+        bytes32 programId,
+        BN254Certificate calldata certificate
+    ) external view returns (uint256[] memory signedWeights) {
         return _verifyFresh(_knownTable(operatorSet, programId, certificate.referenceTimestamp), certificate);
     }
 

@@ -167,7 +167,11 @@ abstract contract OperatorTables is IBN254CertificateVerifier {
         _truncate(operators, infos, count);
     }
 
-    function _accepts(OperatorSet calldata operatorSet, bytes32 programId, address operator) private view returns (bool) {
+    function _accepts(OperatorSet calldata operatorSet, bytes32 programId, address operator)
+        private
+        view
+        returns (bool)
+    {
         return programId == 0 || IOperatorTableSource(operatorSet.avs).isAccepter(operatorSet.id, programId, operator);
     }
 

@@ -87,11 +87,16 @@ interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
 
     /// @notice Makes the table of (set, programId) as of this block; its reference timestamp is the block's. Anyone may call.
     /// A second call in the same block is a no-op. Reverts if no operator would be in it.
-    function updateOperatorTable(OperatorSet calldata operatorSet, bytes32 programId) external returns (uint32 referenceTimestamp);
+    function updateOperatorTable(OperatorSet calldata operatorSet, bytes32 programId)
+        external
+        returns (uint32 referenceTimestamp);
 
     /// @notice The newest table's timestamp; zero if there is none. EigenLayer's ABI reads the wasm table (programId zero).
     function latestReferenceTimestamp(OperatorSet calldata operatorSet) external view returns (uint32);
-    function latestReferenceTimestampOf(OperatorSet calldata operatorSet, bytes32 programId) external view returns (uint32);
+    function latestReferenceTimestampOf(OperatorSet calldata operatorSet, bytes32 programId)
+        external
+        view
+        returns (uint32);
 
     /// @notice What a table says in total. Reverts if there is none of this timestamp.
     function getOperatorSetInfo(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
@@ -103,8 +108,14 @@ interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
         view
         returns (BN254OperatorSetInfo memory);
 
-    function isReferenceTimestampSet(OperatorSet calldata operatorSet, uint32 referenceTimestamp) external view returns (bool);
-    function getOperatorCount(OperatorSet calldata operatorSet, uint32 referenceTimestamp) external view returns (uint256);
+    function isReferenceTimestampSet(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
+        external
+        view
+        returns (bool);
+    function getOperatorCount(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
+        external
+        view
+        returns (uint256);
     function getTotalStakeWeights(OperatorSet calldata operatorSet, uint32 referenceTimestamp)
         external
         view
@@ -118,10 +129,11 @@ interface IBN254CertificateVerifier is IBN254CertificateVerifierTypes {
         external
         view
         returns (uint256[] memory signedWeights);
-    function verifyCertificateOf(OperatorSet calldata operatorSet, bytes32 programId, BN254Certificate calldata certificate)
-        external
-        view
-        returns (uint256[] memory signedWeights);
+    function verifyCertificateOf(
+        OperatorSet calldata operatorSet,
+        bytes32 programId,
+        BN254Certificate calldata certificate
+    ) external view returns (uint256[] memory signedWeights);
     /// @notice As `verifyCertificateOf` but without the staleness bound: for evidence, which outlives it.
     function verifyHistoricCertificate(
         OperatorSet calldata operatorSet,

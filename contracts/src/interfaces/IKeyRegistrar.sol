@@ -40,8 +40,12 @@ interface IKeyRegistrar is IKeyRegistrarTypes {
 
     /// @notice Registers the operator's key for the set. Only the operator or its appointee.
     /// @param signature Proof of possession over the key registration hash: ECDSA (or EIP-1271), or a G1 point of 64 bytes.
-    function registerKey(address operator, OperatorSet calldata operatorSet, bytes calldata keyData, bytes calldata signature)
-        external;
+    function registerKey(
+        address operator,
+        OperatorSet calldata operatorSet,
+        bytes calldata keyData,
+        bytes calldata signature
+    ) external;
 
     /// @notice Takes the operator's key out of the set; the key's hash stays spent. Only the operator or its appointee, and only
     /// when the set can't slash the operator any more.
@@ -81,10 +85,11 @@ interface IKeyRegistrar is IKeyRegistrarTypes {
         external
         view
         returns (bytes32);
-    function getBN254KeyRegistrationMessageHash(address operator, OperatorSet calldata operatorSet, bytes calldata keyData)
-        external
-        view
-        returns (bytes32);
+    function getBN254KeyRegistrationMessageHash(
+        address operator,
+        OperatorSet calldata operatorSet,
+        bytes calldata keyData
+    ) external view returns (bytes32);
     function encodeBN254KeyData(BN254.G1Point calldata g1Point, BN254.G2Point calldata g2Point)
         external
         pure

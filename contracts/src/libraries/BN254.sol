@@ -34,7 +34,8 @@ library BN254 {
     uint256 internal constant G2_Y_IMAGINARY = 0x090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b;
     uint256 internal constant G2_Y_REAL = 0x12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa;
     /// @notice P - G2_Y_IMAGINARY and P - G2_Y_REAL: the y of -G2.
-    uint256 internal constant NEGATED_G2_Y_IMAGINARY = 0x275dc4a288d1afb3cbb1ac09187524c7db36395df7be3b99e673b13a075a65ec;
+    uint256 internal constant NEGATED_G2_Y_IMAGINARY =
+        0x275dc4a288d1afb3cbb1ac09187524c7db36395df7be3b99e673b13a075a65ec;
     uint256 internal constant NEGATED_G2_Y_REAL = 0x1d9befcd05a5323e6da4d435f3b617cdb3af83285c2df711ef39c01571827f9d;
 
     uint256 internal constant MODEXP_GAS = 20_000;

@@ -150,7 +150,11 @@ library NonSigners {
 
     /// @dev Loads the leaf's six words into `leaf` and hashes upwards. A parent's input lies at 0x00: the node goes to 0x20 if its
     /// bit of the index is set and to 0x00 otherwise, the sibling to the other place.
-    function _rootOfFixedShape(uint256 witness, uint256 index, uint256[8] memory leaf) private pure returns (bytes32 node) {
+    function _rootOfFixedShape(uint256 witness, uint256 index, uint256[8] memory leaf)
+        private
+        pure
+        returns (bytes32 node)
+    {
         assembly ("memory-safe") {
             calldatacopy(add(leaf, 0x40), add(witness, 0x180), 0xc0)
             node := keccak256(add(leaf, 0x1f), 0xe1)

@@ -104,10 +104,7 @@ contract RegisterKeyTest is KeysFixture {
         vm.prank(address(avs));
         registrar.configureOperatorSet(bareSet, CurveType.BN254);
         expectRefused(
-            bareSet,
-            Keys.data(SECRET),
-            proofOf(operator, bareSet, SECRET),
-            IKeyRegistrar.KeyAlreadyRegistered.selector
+            bareSet, Keys.data(SECRET), proofOf(operator, bareSet, SECRET), IKeyRegistrar.KeyAlreadyRegistered.selector
         );
     }
 
@@ -191,10 +188,7 @@ contract RegisterKeyTest is KeysFixture {
         bytes32 digest = registrar.getECDSAKeyRegistrationMessageHash(operator, ecdsaSet, keyAddress);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(another, digest);
         expectRefused(
-            ecdsaSet,
-            abi.encodePacked(keyAddress),
-            abi.encodePacked(r, s, v),
-            IKeyRegistrar.InvalidSignature.selector
+            ecdsaSet, abi.encodePacked(keyAddress), abi.encodePacked(r, s, v), IKeyRegistrar.InvalidSignature.selector
         );
     }
 

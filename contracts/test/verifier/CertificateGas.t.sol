@@ -29,9 +29,8 @@ contract CertificateGasTest is VerifierFixture {
     }
 
     function gasOfCheck(string memory name, uint256 absentCount) private returns (uint256 gasUsed) {
-        BN254Certificate memory certificate = certificateOf(
-            referenceTimestamp, firstTryMessage(), infosOf(OPERATORS, 2), spread(absentCount, OPERATORS)
-        );
+        BN254Certificate memory certificate =
+            certificateOf(referenceTimestamp, firstTryMessage(), infosOf(OPERATORS, 2), spread(absentCount, OPERATORS));
         verifier.verifyCertificate(set, certificate);
         gasUsed = vm.snapshotGasLastCall("certificate", name);
     }

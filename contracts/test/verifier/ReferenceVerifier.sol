@@ -39,11 +39,11 @@ contract ReferenceVerifier is IBN254CertificateVerifierTypes {
         valid = isPairOf(key, certificate.apk) && isSignature(hashed, certificate.signature, certificate.apk);
     }
 
-    function isRow(
-        BN254OperatorInfo[] memory table,
-        bytes[] memory proofs,
-        BN254OperatorInfoWitness memory witness
-    ) private pure returns (bool) {
+    function isRow(BN254OperatorInfo[] memory table, bytes[] memory proofs, BN254OperatorInfoWitness memory witness)
+        private
+        pure
+        returns (bool)
+    {
         uint256 index = witness.operatorIndex;
         if (index >= table.length) return false;
         return keccak256(abi.encode(witness.operatorInfo)) == keccak256(abi.encode(table[index]))

@@ -4,9 +4,7 @@ pragma solidity ^0.8.30;
 import {BN254CertificateVerifier} from "../../src/compute/BN254CertificateVerifier.sol";
 import {KeyRegistrar} from "../../src/core/KeyRegistrar.sol";
 import {StrategyBase} from "../../src/core/StrategyBase.sol";
-import {
-    IBN254CertificateVerifierTypes, IOperatorTableSource
-} from "../../src/interfaces/IBN254CertificateVerifier.sol";
+import {IBN254CertificateVerifierTypes, IOperatorTableSource} from "../../src/interfaces/IBN254CertificateVerifier.sol";
 import {IKeyRegistrarTypes} from "../../src/interfaces/IKeyRegistrar.sol";
 import {BN254} from "../../src/libraries/BN254.sol";
 import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";

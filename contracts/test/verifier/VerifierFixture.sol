@@ -3,9 +3,7 @@ pragma solidity ^0.8.30;
 
 import {BN254CertificateVerifier} from "../../src/compute/BN254CertificateVerifier.sol";
 import {IAllocationManager} from "../../src/interfaces/IAllocationManager.sol";
-import {
-    IBN254CertificateVerifierTypes, IOperatorTableSource
-} from "../../src/interfaces/IBN254CertificateVerifier.sol";
+import {IBN254CertificateVerifierTypes, IOperatorTableSource} from "../../src/interfaces/IBN254CertificateVerifier.sol";
 import {IKeyRegistrar} from "../../src/interfaces/IKeyRegistrar.sol";
 import {BN254} from "../../src/libraries/BN254.sol";
 import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
@@ -32,9 +30,8 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
         vm.roll(20_000_000);
         allocations = new StandInAllocationManager();
         registrar = new StandInKeyRegistrar();
-        verifier = new BN254CertificateVerifier(
-            IAllocationManager(address(allocations)), IKeyRegistrar(address(registrar))
-        );
+        verifier =
+            new BN254CertificateVerifier(IAllocationManager(address(allocations)), IKeyRegistrar(address(registrar)));
         app = new StandInApp(parametersOf(1));
         set = OperatorSet({avs: address(app), id: 1});
     }
@@ -164,8 +161,7 @@ abstract contract VerifierFixture is Test, IBN254CertificateVerifierTypes {
         for (uint256 level = 1; level <= depth; ++level) {
             levels[level] = new bytes32[](2 ** (depth - level));
             for (uint256 i = 0; i < levels[level].length; ++i) {
-                levels[level][i] =
-                    keccak256(abi.encodePacked(levels[level - 1][2 * i], levels[level - 1][2 * i + 1]));
+                levels[level][i] = keccak256(abi.encodePacked(levels[level - 1][2 * i], levels[level - 1][2 * i + 1]));
             }
         }
     }
