@@ -157,6 +157,7 @@ contract AppController is IAppController, IAVSRegistrar {
     /// @dev The operator is a member by now, so what it allocated counts; so is a count of 257 the first that is too many.
     function registerOperator(address operator, address avs, uint32[] calldata operatorSetIds, bytes calldata)
         external
+        view
         onlyAllocationManager
     {
         require(supportsAVS(avs), NotAllocationManager());
