@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
-FORGE := $(CURDIR)/node_modules/.bin/forge
+# The binary itself, because npm's `forge` wrapper exits 0 when forge fails; looked up late, because `setup` installs it.
+FORGE = $(firstword $(wildcard $(CURDIR)/node_modules/@foundry-rs/forge-*/bin/forge) forge)
 # What `make demo` and `make bench` write, wherever cargo builds.
 OUT := $(CURDIR)/target
 REFEREE := examples/referee/build/referee.wasm
