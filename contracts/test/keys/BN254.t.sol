@@ -64,18 +64,18 @@ contract BN254Test is Test {
         this.add(BN254.G1Point(1 + BN254.P, 2), BN254.generatorG1());
     }
 
-    function testFuzz_verifySignature(uint32 secret, bytes32 digest, uint32 another) public view {
-        uint256 key = uint256(secret) + 1;
-        uint256 other = uint256(another) + 1;
+    function testFuzz_verifySignature(uint16 secret, bytes32 digest, uint16 another) public view {
+        (uint256 key, uint256 other) = (uint256(secret) + 1, uint256(another) + 1);
+        (BN254.G1Point memory key1, BN254.G2Point memory key2) = (Keys.g1(key), Keys.g2(key));
         BN254.G1Point memory signature = Keys.sign(key, digest);
-        assertTrue(BN254.verifySignature(digest, signature, Keys.g1(key), Keys.g2(key)));
-        assertFalse(BN254.verifySignature(keccak256(abi.encode(digest)), signature, Keys.g1(key), Keys.g2(key)));
-        assertFalse(BN254.verifySignature(digest, BN254.negate(signature), Keys.g1(key), Keys.g2(key)));
+        assertTrue(BN254.verifySignature(digest, signature, key1, key2));
+        assertFalse(BN254.verifySignature(keccak256(abi.encode(digest)), signature, key1, key2));
+        assertFalse(BN254.verifySignature(digest, BN254.negate(signature), key1, key2));
         if (key == other) return;
         // Halves of two keys: a signature by the G2 half alone must not do.
-        assertFalse(BN254.verifySignature(digest, signature, Keys.g1(other), Keys.g2(key)));
-        assertFalse(BN254.verifySignature(digest, signature, Keys.g1(key), Keys.g2(other)));
-        assertFalse(BN254.verifySignature(digest, Keys.sign(other, digest), Keys.g1(key), Keys.g2(key)));
+        assertFalse(BN254.verifySignature(digest, signature, Keys.g1(other), key2));
+        assertFalse(BN254.verifySignature(digest, Keys.sign(other, digest), Keys.g1(other), key2));
+        assertFalse(BN254.verifySignature(digest, Keys.sign(other, digest), key1, key2));
     }
 
     function test_infinityIsNoSignatureAndNoKey() public view {
@@ -88,7 +88,7 @@ contract BN254Test is Test {
     }
 
     /// @dev The test's own G2 arithmetic against the pairing: e(a G1, b G2) = e(ab G1, G2).
-    function testFuzz_G2(uint32 a, uint32 b) public view {
+    function testFuzz_G2(uint16 a, uint16 b) public view {
         uint256 x = uint256(a) + 1;
         uint256 y = uint256(b) + 1;
         assertTrue(isEqualPairing(Keys.g1(x), Keys.g2(y), Keys.g1(x * y), BN254.generatorG2()));
