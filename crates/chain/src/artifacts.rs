@@ -2,6 +2,7 @@
 
 use alloy::json_abi::JsonAbi;
 use alloy_primitives::Bytes;
+use alloy_sol_types::{SolType, SolValue, abi::TokenSeq};
 use serde::Deserialize;
 
 /// One compiled contract.
@@ -32,6 +33,21 @@ impl Artifact {
     pub fn bytecode(&self) -> Bytes {
         self.content().bytecode
     }
+
+    /// The code that creates the contract with the constructor's arguments; none when they are not of its types.
+    #[must_use]
+    pub fn creation_code<A: SolValue>(&self, arguments: &A) -> Option<Bytes>
+    where
+        for<'a> <A::SolType as SolType>::Token<'a>: TokenSeq<'a>,
+    {
+        let content = self.content();
+        let inputs = content.abi.constructor.map(|constructor| constructor.inputs).unwrap_or_default();
+        let types: Vec<String> = inputs.iter().map(|input| input.selector_type().into_owned()).collect();
+        if A::SolType::SOL_NAME != format!("({})", types.join(",")) {
+            return None;
+        }
+        Some([&content.bytecode[..], &arguments.abi_encode_params()].concat().into())
+    }
 }
 
 macro_rules! artifacts {
@@ -48,19 +64,20 @@ macro_rules! artifacts {
 
 artifacts! {
     ALLOCATION_MANAGER "AllocationManager",
+    APP_CONTROLLER "AppController",
+    BATCH_REGISTRY "BatchRegistry",
     BN254_CERTIFICATE_VERIFIER "BN254CertificateVerifier",
     DELEGATION_MANAGER "DelegationManager",
     DEMO_TOKEN "DemoToken",
+    EQUIVOCATION_SLASHER "EquivocationSlasher",
     IALLOCATION_MANAGER "IAllocationManager",
-    IAPP_CONTROLLER "IAppController",
-    IBATCH_REGISTRY "IBatchRegistry",
-    IEQUIVOCATION_SLASHER "IEquivocationSlasher",
-    IPROFILE "IProfile",
-    ISLASH_ROUTER "ISlashRouter",
-    ISLASH_VAULT "ISlashVault",
     KEY_REGISTRAR "KeyRegistrar",
     PAUSER_REGISTRY "PauserRegistry",
     PERMISSION_CONTROLLER "PermissionController",
+    PROFILE "Profile",
+    SLASH_ROUTER "SlashRouter",
+    SLASH_VAULT "SlashVault",
+    SLASH_VAULT_FACTORY "SlashVaultFactory",
     STRATEGY_BASE "StrategyBase",
     STRATEGY_MANAGER "StrategyManager",
     WAGER "Wager",
@@ -68,7 +85,19 @@ artifacts! {
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::Address;
+
     use super::*;
+
+    #[test]
+    fn arguments_of_other_types_are_refused() {
+        let right = (Address::ZERO, Address::ZERO);
+        let code = KEY_REGISTRAR.creation_code(&right).unwrap();
+        assert_eq!(code.len(), KEY_REGISTRAR.bytecode().len() + 64);
+        assert_eq!(KEY_REGISTRAR.creation_code(&(Address::ZERO, 1u32)), None);
+        assert_eq!(KEY_REGISTRAR.creation_code(&()), None);
+        assert!(PERMISSION_CONTROLLER.creation_code(&()).is_some());
+    }
 
     #[test]
     fn every_artifact_parses() {

@@ -1,1 +1,182 @@
+//! From the protocol's types to those of the ABI and back. Nothing else in the crate knows both.
 
+use alloy_primitives::{Bytes, U256};
+use vouch_core::bls::{PublicKeyG1, PublicKeyG2, Signature};
+use vouch_core::{Batch, Certificate, Limits, NonSignerWitness, OperatorInfo, Program};
+
+use crate::bindings::{app_controller, batch_registry, equivocation_slasher, verifier};
+use crate::error::Error;
+
+/// Conversions into the structs of one binding: the ABI gives every interface its own copies.
+macro_rules! certificate_conversions {
+    ($($module:ident),*) => {
+        $(
+            impl From<&PublicKeyG1> for $module::BN254::G1Point {
+                fn from(key: &PublicKeyG1) -> Self {
+                    let [x, y] = key.to_words();
+                    Self { X: x, Y: y }
+                }
+            }
+
+            impl From<&Signature> for $module::BN254::G1Point {
+                fn from(signature: &Signature) -> Self {
+                    let [x, y] = signature.to_words();
+                    Self { X: x, Y: y }
+                }
+            }
+
+            impl From<&PublicKeyG2> for $module::BN254::G2Point {
+                fn from(key: &PublicKeyG2) -> Self {
+                    let [a, b, c, d] = key.to_words();
+                    Self { X: [a, b], Y: [c, d] }
+                }
+            }
+
+            impl From<&OperatorInfo> for $module::IBN254CertificateVerifierTypes::BN254OperatorInfo {
+                fn from(info: &OperatorInfo) -> Self {
+                    Self { pubkey: (&info.pubkey).into(), weights: info.weights.clone() }
+                }
+            }
+
+            impl From<&NonSignerWitness> for $module::IBN254CertificateVerifierTypes::BN254OperatorInfoWitness {
+                fn from(witness: &NonSignerWitness) -> Self {
+                    Self {
+                        operatorIndex: witness.index,
+                        operatorInfoProof: siblings(witness),
+                        operatorInfo: (&witness.info).into(),
+                    }
+                }
+            }
+
+            impl From<&Certificate> for $module::IBN254CertificateVerifierTypes::BN254Certificate {
+                fn from(certificate: &Certificate) -> Self {
+                    Self {
+                        referenceTimestamp: certificate.reference_timestamp,
+                        messageHash: certificate.message_hash.0,
+                        signature: (&certificate.signature).into(),
+                        apk: (&certificate.apk).into(),
+                        nonSignerWitnesses: certificate.non_signers.iter().map(Into::into).collect(),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+macro_rules! batch_conversions {
+    ($($batch:path),*) => {
+        $(impl From<&Batch> for $batch {
+            fn from(batch: &Batch) -> Self {
+                Self {
+                    chainId: batch.chain_id,
+                    registry: batch.registry,
+                    app: batch.app.0,
+                    operatorSetId: batch.operator_set_id,
+                    profileId: batch.profile_id,
+                    programId: batch.program_id.0,
+                    lane: batch.lane,
+                    sequence: batch.sequence,
+                    parent: batch.parent.0,
+                    exchangesRoot: batch.exchanges_root,
+                    exchangeCount: batch.exchange_count,
+                    feesRoot: batch.fees_root,
+                    inboxCursor: batch.inbox_cursor,
+                    dataCommitmentX: batch.data_commitment_x,
+                    dataCommitmentY: batch.data_commitment_y,
+                    dataLength: batch.data_length,
+                    referenceTimestamp: batch.reference_timestamp,
+                }
+            }
+        })*
+    };
+}
+
+certificate_conversions!(batch_registry, equivocation_slasher, verifier);
+batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch);
+
+/// From the leaf's level upwards, one after the other.
+fn siblings(witness: &NonSignerWitness) -> Bytes {
+    witness.siblings.iter().flat_map(|sibling| sibling.0).collect()
+}
+
+impl TryFrom<verifier::IBN254CertificateVerifierTypes::BN254OperatorInfo> for OperatorInfo {
+    type Error = Error;
+
+    fn try_from(info: verifier::IBN254CertificateVerifierTypes::BN254OperatorInfo) -> Result<Self, Error> {
+        Ok(Self { pubkey: key_g1(info.pubkey.X, info.pubkey.Y)?, weights: info.weights })
+    }
+}
+
+/// A public key that the chain has checked; an endpoint may still have invented it.
+pub(crate) fn key_g1(x: U256, y: U256) -> Result<PublicKeyG1, Error> {
+    PublicKeyG1::from_words([x, y]).map_err(|source| Error::inconsistent("a public key on G1", source))
+}
+
+/// As [`key_g1`], on G2.
+pub(crate) fn key_g2(x: [U256; 2], y: [U256; 2]) -> Result<PublicKeyG2, Error> {
+    PublicKeyG2::from_words([x[0], x[1], y[0], y[1]]).map_err(|source| Error::inconsistent("a public key on G2", source))
+}
+
+impl From<&Program> for app_controller::Program {
+    fn from(program: &Program) -> Self {
+        Self {
+            runtime: program.runtime.clone(),
+            artifactDigest: program.artifact_digest,
+            interfaceName: program.interface_name.clone(),
+            argsHash: program.args_hash,
+            envHash: program.env_hash,
+            limits: (&program.limits).into(),
+            hardwareClass: program.hardware_class.clone(),
+            state: program.state,
+            egress: program.egress,
+            secrets: program.secrets,
+            verifierKeysHash: program.verifier_keys_hash,
+        }
+    }
+}
+
+impl From<app_controller::Program> for Program {
+    fn from(program: app_controller::Program) -> Self {
+        Self {
+            runtime: program.runtime,
+            artifact_digest: program.artifactDigest,
+            interface_name: program.interfaceName,
+            args_hash: program.argsHash,
+            env_hash: program.envHash,
+            limits: program.limits.into(),
+            hardware_class: program.hardwareClass,
+            state: program.state,
+            egress: program.egress,
+            secrets: program.secrets,
+            verifier_keys_hash: program.verifierKeysHash,
+        }
+    }
+}
+
+impl From<&Limits> for app_controller::Limits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            fuel: limits.fuel,
+            memoryBytes: limits.memory_bytes,
+            payloadBytes: limits.payload_bytes,
+            outputBytes: limits.output_bytes,
+            wallMillis: limits.wall_millis,
+            cpuMillis: limits.cpu_millis,
+            pids: limits.pids,
+        }
+    }
+}
+
+impl From<app_controller::Limits> for Limits {
+    fn from(limits: app_controller::Limits) -> Self {
+        Self {
+            fuel: limits.fuel,
+            memory_bytes: limits.memoryBytes,
+            payload_bytes: limits.payloadBytes,
+            output_bytes: limits.outputBytes,
+            wall_millis: limits.wallMillis,
+            cpu_millis: limits.cpuMillis,
+            pids: limits.pids,
+        }
+    }
+}

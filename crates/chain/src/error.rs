@@ -71,6 +71,9 @@ pub enum Error {
     /// The sender's balance does not cover the transaction.
     #[error("{sender} has too little of the chain's currency for {label}")]
     InsufficientFunds { sender: Address, label: String },
+    /// Time is only moved on a local development chain.
+    #[error("{endpoint} is {version}, not anvil: time is only moved on a local development chain")]
+    NotAnvil { endpoint: String, version: String },
     /// Contract state that contradicts itself or an event that contradicts the state.
     #[error("{label}: {detail}")]
     Inconsistent { label: String, detail: String },
@@ -105,6 +108,7 @@ impl Error {
             | Self::NoCode { .. }
             | Self::Inconsistent { .. }
             | Self::InvalidEndpoint { .. }
+            | Self::NotAnvil { .. }
             | Self::Store { .. }
             | Self::Sign { .. } => Fault::Fatal,
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vouch_core::bls::SecretKey;
+use vouch_core::points;
 use zeroize::Zeroizing;
 
 use super::cipher::{Cost, ScryptParameters, apply_keystream, random_bytes, random_uuid};
@@ -54,7 +55,8 @@ struct CipherParameters {
 /// # Errors
 /// Refuses to overwrite a file.
 pub fn create_bls(path: &Path, password: &Password, cost: Cost) -> Result<SecretKey, Error> {
-    let secret = SecretKey::random(&mut rand::rngs::OsRng);
+    let entropy = Zeroizing::new(random_bytes::<48>());
+    let secret = SecretKey::from_entropy(&entropy).map_err(|source| Error::corrupted(path, source))?;
     write_bls(path, &secret, password, cost)?;
     Ok(secret)
 }
@@ -67,7 +69,7 @@ pub fn write_bls(path: &Path, secret: &SecretKey, password: &Password, cost: Cos
     let parameters = ScryptParameters::new(cost);
     let key = parameters.derive(&normalize(password)).map_err(|detail| Error::corrupted(path, detail))?;
     let iv = random_bytes::<16>();
-    let mut message = secret_bytes(secret);
+    let mut message = secret.to_bytes();
     apply_keystream(&key, &iv, message.as_mut());
     let kdfparams = serde_json::to_value(&parameters).map_err(|source| Error::corrupted(path, source))?;
     let keystore = Keystore {
@@ -150,4 +152,9 @@ fn normalize(password: &Password) -> Zeroizing<Vec<u8>> {
 
 fn checksum(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(&key[16..]).chain_update(message).finalize().into()
+}
+
+/// The compressed public key on G1, as gnark writes it.
+fn public_name(secret: &SecretKey) -> String {
+    hex::encode(points::g1_compressed(secret.public_key().g1().point()))
 }

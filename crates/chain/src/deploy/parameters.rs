@@ -1,0 +1,157 @@
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+
+use crate::bindings::profile::IProfile;
+
+/// Everything that the contracts' constructors fix for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Parameters {
+    pub withdrawal_delay_blocks: u32,
+    /// How long stake stays slashable after it left.
+    pub deallocation_delay_blocks: u32,
+    /// Longer than a withdrawal, so that stakers can leave before an operator's allocation delay shrinks.
+    pub allocation_configuration_delay_blocks: u32,
+    /// What every allocation increase waits at least.
+    pub guard_blocks: u32,
+    /// From a slash to when its shares can be fetched.
+    pub slash_resolution_delay_blocks: u32,
+    /// From queueing an evidence module to its admission; longer than deallocation.
+    pub module_add_delay_blocks: u32,
+    /// From asking for a skip to its effect.
+    pub skip_delay_seconds: u32,
+    /// The shortest time between two blocks that the chain allows.
+    pub seconds_per_block: u32,
+    /// The most bytes of payload, reads and output that an exchange may have each if it is to be claimed.
+    pub demand_limit_bytes: u64,
+    pub profile: ProfileTimes,
+    /// Deploy worthless tokens with their strategies; only possible on the local chain.
+    pub demo_tokens: bool,
+}
+
+/// A profile's times, in seconds from a batch's reference timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProfileTimes {
+    pub claim_age: u32,
+    pub window: u32,
+    pub demand: u32,
+    pub reopened_window: u32,
+    pub seed_wait: u32,
+    pub verifiers: u32,
+    pub appeals: u32,
+    pub paging: u32,
+    pub staleness: u32,
+}
+
+impl Parameters {
+    /// For a local chain with a block a second: minutes instead of weeks.
+    #[must_use]
+    pub fn local() -> Self {
+        Self {
+            withdrawal_delay_blocks: 600,
+            deallocation_delay_blocks: 600,
+            allocation_configuration_delay_blocks: 640,
+            guard_blocks: 20,
+            slash_resolution_delay_blocks: 30,
+            module_add_delay_blocks: 640,
+            skip_delay_seconds: 30,
+            seconds_per_block: 1,
+            demand_limit_bytes: 1024 * 1024,
+            profile: ProfileTimes {
+                claim_age: 240,
+                window: 30,
+                demand: 30,
+                reopened_window: 30,
+                seed_wait: 10,
+                verifiers: 60,
+                appeals: 60,
+                paging: 20,
+                staleness: 120,
+            },
+            demo_tokens: true,
+        }
+    }
+
+    /// For a chain with a block every twelve seconds: 30 days until stake is out of reach.
+    #[must_use]
+    pub fn mainnet() -> Self {
+        const DAY: u32 = 86_400;
+        Self {
+            withdrawal_delay_blocks: 216_000,
+            deallocation_delay_blocks: 216_000,
+            allocation_configuration_delay_blocks: 230_400,
+            guard_blocks: 7_200,
+            slash_resolution_delay_blocks: 50_400,
+            module_add_delay_blocks: 230_400,
+            skip_delay_seconds: 3_600,
+            seconds_per_block: 12,
+            demand_limit_bytes: 256 * 1024,
+            profile: ProfileTimes {
+                claim_age: DAY,
+                window: 5 * DAY,
+                // Not less than the time for which somebody might keep transactions out of the chain.
+                demand: 7 * DAY / 2,
+                reopened_window: 7 * DAY / 2,
+                seed_wait: 3_600,
+                verifiers: 4 * DAY,
+                appeals: 5 * DAY,
+                paging: DAY,
+                staleness: DAY,
+            },
+            demo_tokens: false,
+        }
+    }
+
+    /// How many blocks stake stays slashable.
+    #[must_use]
+    pub fn slashable_blocks(&self) -> U256 {
+        U256::from(self.deallocation_delay_blocks)
+    }
+
+    pub(super) fn seconds_per_block(&self) -> U256 {
+        U256::from(self.seconds_per_block)
+    }
+}
+
+impl From<ProfileTimes> for IProfile::Times {
+    fn from(times: ProfileTimes) -> Self {
+        Self {
+            claimAge: times.claim_age,
+            window: times.window,
+            demand: times.demand,
+            reopenedWindow: times.reopened_window,
+            seedWait: times.seed_wait,
+            verifiers: times.verifiers,
+            appeals: times.appeals,
+            paging: times.paging,
+            staleness: times.staleness,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole_time(times: &ProfileTimes) -> u32 {
+        times.claim_age
+            + times.window
+            + times.demand
+            + times.reopened_window
+            + times.seed_wait
+            + times.verifiers
+            + times.appeals
+            + times.paging
+    }
+
+    #[test]
+    fn the_presets_fit_the_slashable_time() {
+        for preset in [Parameters::local(), Parameters::mainnet()] {
+            assert!(whole_time(&preset.profile) < preset.deallocation_delay_blocks * preset.seconds_per_block);
+            assert!(preset.module_add_delay_blocks > preset.deallocation_delay_blocks);
+            assert!(preset.allocation_configuration_delay_blocks > preset.withdrawal_delay_blocks);
+            assert!(preset.profile.claim_age > preset.profile.staleness / 2);
+        }
+    }
+}

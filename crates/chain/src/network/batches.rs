@@ -1,0 +1,158 @@
+//! Lanes and the batches posted to them.
+
+use alloy_primitives::{Address, B256, U256};
+use vouch_core::{AppId, Batch, BatchHash, VerifiedCertificate};
+
+use super::Network;
+use crate::bindings::batch_registry;
+use crate::error::Error;
+use crate::finalized::Finalized;
+use crate::sender::{Confirmed, Sender};
+
+/// The most headers that one post may carry.
+pub const HEADERS_MAX: usize = 256;
+
+/// A lane as the registry has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    pub gateway: Address,
+    /// How many sequences beyond the finalized cursor executors sign.
+    pub window: u32,
+    /// What is at or below it cannot be posted anew; skips that have ended are counted in.
+    pub cursor: u64,
+    /// The batch that the next one must name as parent; zero if there is none.
+    pub tip: BatchHash,
+    pub tip_sequence: u64,
+    /// When the running skip ends, Unix seconds.
+    pub skip_ends_at: Option<u64>,
+}
+
+/// What the registry knows of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRecord {
+    /// The time of the block that recorded its hash, Unix seconds.
+    pub recorded_at: u64,
+    /// The time of the block that recorded its own certificate; none while it stands on a later one's.
+    pub certified_at: Option<u64>,
+    pub reference_timestamp: u32,
+    /// keccak256(abi.encode(referenceTimestamp, nonSignerIndices)).
+    pub signers_hash: B256,
+    pub signed_weights: Vec<U256>,
+}
+
+impl Network {
+    /// Registers a lane of an app of the sender's; returns its number, from 1.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] when the sender is not the owner or the window is out of bounds.
+    pub async fn register_lane(
+        &self,
+        sender: &Sender,
+        app: AppId,
+        gateway: Address,
+        window: u32,
+    ) -> Result<u32, Error> {
+        let registry = self.contracts().batch_registry;
+        let call = batch_registry::registerLaneCall { app: app.0, gateway, window };
+        let confirmed = self.act(sender, registry, call).await?;
+        Ok(Self::event_of::<batch_registry::LaneRegistered>(&confirmed, registry)?.lane)
+    }
+
+    /// # Errors
+    /// [`Error::Reverted`] with `UnknownLane`.
+    pub async fn lane(&self, view: &Finalized, app: AppId, lane: u32) -> Result<Lane, Error> {
+        let call = batch_registry::laneInfoCall { app: app.0, lane };
+        let info = view.call(self.contracts().batch_registry, &call).await?;
+        Ok(Lane {
+            gateway: info.gateway,
+            window: info.window,
+            cursor: info.cursor,
+            tip: BatchHash(info.tip),
+            tip_sequence: info.tipSequence,
+            skip_ends_at: (info.skipEndsAt != 0).then_some(info.skipEndsAt),
+        })
+    }
+
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn lane_count(&self, view: &Finalized, app: AppId) -> Result<u32, Error> {
+        view.call(self.contracts().batch_registry, &batch_registry::laneCountCall { app: app.0 }).await
+    }
+
+    /// Posts headers, from the cursor to the last, with the last one's certificate. Anyone may; what is recorded already
+    /// with its certificate changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] naming what does not chain or hold.
+    pub async fn post(
+        &self,
+        sender: &Sender,
+        headers: &[Batch],
+        certificate: &VerifiedCertificate,
+    ) -> Result<Confirmed, Error> {
+        let call = batch_registry::postCall {
+            headers: headers.iter().map(Into::into).collect(),
+            certificate: certificate.certificate().into(),
+        };
+        self.act(sender, self.contracts().batch_registry, call).await
+    }
+
+    /// Starts the clock that frees a stuck lane; returns when it ends, Unix seconds.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `SkipRunning`.
+    pub async fn request_skip(&self, sender: &Sender, app: AppId, lane: u32) -> Result<u64, Error> {
+        let registry = self.contracts().batch_registry;
+        let call = batch_registry::requestSkipCall { app: app.0, lane };
+        let confirmed = self.act(sender, registry, call).await?;
+        Ok(Self::event_of::<batch_registry::SkipRequested>(&confirmed, registry)?.endsAt)
+    }
+
+    /// Where the skip that began at `cursor` led; none if none ended there.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn skip_target(
+        &self,
+        view: &Finalized,
+        app: AppId,
+        lane: u32,
+        cursor: u64,
+    ) -> Result<Option<u64>, Error> {
+        let call = batch_registry::skipTargetCall { app: app.0, lane, cursor };
+        let target = view.call(self.contracts().batch_registry, &call).await?;
+        Ok((target != 0).then_some(target))
+    }
+
+    /// What the registry knows of a batch; none if it was not posted.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn record(&self, view: &Finalized, batch: BatchHash) -> Result<Option<BatchRecord>, Error> {
+        let call = batch_registry::recordOfCall { batchHash: batch.0 };
+        let record = view.call(self.contracts().batch_registry, &call).await?;
+        Ok((record.recordedAt != 0).then_some(BatchRecord {
+            recorded_at: record.recordedAt,
+            certified_at: (record.certifiedAt != 0).then_some(record.certifiedAt),
+            reference_timestamp: record.referenceTimestamp,
+            signers_hash: record.signersHash,
+            signed_weights: record.signedWeights,
+        }))
+    }
+
+    /// The batch recorded for a sequence of a lane.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn batch_at(
+        &self,
+        view: &Finalized,
+        app: AppId,
+        lane: u32,
+        sequence: u64,
+    ) -> Result<Option<BatchHash>, Error> {
+        let call = batch_registry::batchAtCall { app: app.0, lane, sequence };
+        let hash = BatchHash(view.call(self.contracts().batch_registry, &call).await?);
+        Ok((!hash.is_zero()).then_some(hash))
+    }
+}
