@@ -24,7 +24,8 @@ contract AllocationManager is Allocations {
     address private immutable _views;
 
     /// @dev The DelegationManager must exist already: the delays are checked against its withdrawal delay. Lowering an
-    /// allocation delay must take longer than a withdrawal, and an increase must wait at least a block.
+    /// allocation delay must take longer than a withdrawal; shares must not leave through the withdrawal queue before
+    /// magnitude could leave through the deallocation queue; an increase must wait at least a block.
     constructor(
         address delegationManager,
         address controller,
@@ -68,9 +69,7 @@ contract AllocationManager is Allocations {
         shares = new uint256[](params.strategies.length);
         uint256[] memory wadSlashed = new uint256[](params.strategies.length);
         for (uint256 i = 0; i < params.strategies.length; i++) {
-            require(
-                i == 0 || params.strategies[i] > params.strategies[i - 1], StrategiesMustBeInAscendingOrder()
-            );
+            require(i == 0 || params.strategies[i] > params.strategies[i - 1], StrategiesMustBeInAscendingOrder());
             (wadSlashed[i], shares[i]) =
                 _slash(operatorSet, params.operator, slashId, params.strategies[i], params.wadsToSlash[i]);
         }
@@ -96,18 +95,15 @@ contract AllocationManager is Allocations {
         _maxMagnitudes[operator][strategy].push(newMax);
         emit MaxMagnitudeUpdated(operator, strategy, newMax);
         wadSlashed = SlashingLib.divWad(slashed, prevMax);
-        shares = IDelegationManager(delegation).slashOperatorShares(
-            operator, operatorSet, slashId, strategy, prevMax, newMax
-        );
+        shares = IDelegationManager(delegation)
+            .slashOperatorShares(operator, operatorSet, slashId, strategy, prevMax, newMax);
     }
 
     /// @return slashed What the allocation lost; zero if it was empty.
-    function _takeMagnitude(
-        OperatorSet memory operatorSet,
-        address operator,
-        address strategy,
-        uint256 wadToSlash
-    ) private returns (uint64 slashed) {
+    function _takeMagnitude(OperatorSet memory operatorSet, address operator, address strategy, uint256 wadToSlash)
+        private
+        returns (uint64 slashed)
+    {
         bytes32 key = operatorSet.key();
         (Allocation memory allocation, uint64 freed) = _allocationNow(operator, key, strategy);
         if (allocation.currentMagnitude == 0) return 0;

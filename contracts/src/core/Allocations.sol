@@ -22,6 +22,7 @@ abstract contract Allocations is Memberships {
     constructor() {
         uint32 withdrawalDelay = IDelegationManager(delegation).minWithdrawalDelayBlocks();
         require(ALLOCATION_CONFIGURATION_DELAY > withdrawalDelay, InvalidDelays());
+        require(DEALLOCATION_DELAY <= withdrawalDelay, InvalidDelays());
         require(ALLOCATION_GUARD != 0 && DEALLOCATION_DELAY != 0, InvalidDelays());
         _initialAllocationDelay = withdrawalDelay;
     }
@@ -67,8 +68,7 @@ abstract contract Allocations is Memberships {
     function _scheduleDelay(address operator, uint32 delay) private {
         (, uint32 currentDelay) = _delayNow(operator);
         uint32 effectBlock = uint32(block.number) + ALLOCATION_CONFIGURATION_DELAY + 1;
-        _delays[operator] =
-            DelayInfo({isSet: true, delay: currentDelay, pendingDelay: delay, effectBlock: effectBlock});
+        _delays[operator] = DelayInfo({isSet: true, delay: currentDelay, pendingDelay: delay, effectBlock: effectBlock});
         emit AllocationDelaySet(operator, delay, effectBlock);
     }
 
@@ -118,8 +118,7 @@ abstract contract Allocations is Memberships {
         uint64 newMagnitude
     ) private returns (uint32 effectBlock) {
         uint64 removed = allocation.currentMagnitude - newMagnitude;
-        bool slashable =
-            _isSlashableAt(operator, key, uint32(block.number)) && _sets[key].strategies.contains(strategy);
+        bool slashable = _isSlashableAt(operator, key, uint32(block.number)) && _sets[key].strategies.contains(strategy);
         if (!slashable) {
             allocation.currentMagnitude = newMagnitude;
             _setEncumbered(operator, strategy, _encumbered[operator][strategy] - removed);

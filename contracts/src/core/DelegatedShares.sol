@@ -67,11 +67,11 @@ abstract contract DelegatedShares is IDelegationManager {
         return IStrategyManager(strategyManager).getDeposits(staker);
     }
 
-    function convertToDepositShares(address staker, address[] calldata strategies, uint256[] calldata withdrawableShares)
-        external
-        view
-        returns (uint256[] memory depositShares)
-    {
+    function convertToDepositShares(
+        address staker,
+        address[] calldata strategies,
+        uint256[] calldata withdrawableShares
+    ) external view returns (uint256[] memory depositShares) {
         require(strategies.length == withdrawableShares.length, InputArrayLengthMismatch());
         depositShares = new uint256[](strategies.length);
         for (uint256 i = 0; i < strategies.length; i++) {
@@ -136,11 +136,7 @@ abstract contract DelegatedShares is IDelegationManager {
     }
 
     /// @dev What was queued in the last `minWithdrawalDelayBlocks` blocks and this one, at the present magnitude.
-    function _slashableInQueue(address operator, address strategy, uint64 maxMagnitude)
-        private
-        view
-        returns (uint256)
-    {
+    function _slashableInQueue(address operator, address strategy, uint64 maxMagnitude) private view returns (uint256) {
         Snapshots.ShareHistory storage history = _cumulativeQueuedShares[operator][strategy];
         uint256 delay = minWithdrawalDelayBlocks;
         uint256 before = block.number > delay ? history.atBlock(block.number - delay - 1) : 0;

@@ -64,11 +64,10 @@ contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
         emit OperatorMetadataURIUpdated(operator, metadataURI);
     }
 
-    function delegateTo(
-        address operator,
-        SignatureWithExpiry calldata approverSignatureAndExpiry,
-        bytes32 approverSalt
-    ) external whenNotPaused(PAUSED_NEW_DELEGATION) {
+    function delegateTo(address operator, SignatureWithExpiry calldata approverSignatureAndExpiry, bytes32 approverSalt)
+        external
+        whenNotPaused(PAUSED_NEW_DELEGATION)
+    {
         require(!isDelegated(msg.sender), ActivelyDelegated());
         require(isOperator(operator), OperatorNotRegistered());
         _requireApproval(msg.sender, operator, approverSignatureAndExpiry, approverSalt);
@@ -93,9 +92,8 @@ contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
         require(msg.sender == allocationManager, OnlyAllocationManager());
         totalSlashedShares = _slash(operator, strategy, prevMaxMagnitude, newMaxMagnitude);
         if (totalSlashedShares == 0) return 0;
-        IStrategyManager(strategyManager).increaseBurnOrRedistributableShares(
-            operatorSet, slashId, strategy, totalSlashedShares
-        );
+        IStrategyManager(strategyManager)
+            .increaseBurnOrRedistributableShares(operatorSet, slashId, strategy, totalSlashedShares);
     }
 
     function domainSeparator() external view returns (bytes32) {
@@ -126,22 +124,16 @@ contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
     }
 
     /// @dev A salt is spent per approver, also across operators that share one.
-    function _requireApproval(
-        address staker,
-        address operator,
-        SignatureWithExpiry calldata signature,
-        bytes32 salt
-    ) private {
+    function _requireApproval(address staker, address operator, SignatureWithExpiry calldata signature, bytes32 salt)
+        private
+    {
         address approver = delegationApprover[operator];
         if (approver == address(0) || msg.sender == approver || msg.sender == operator) return;
         require(block.timestamp <= signature.expiry, SignatureExpired());
         require(!delegationApproverSaltIsSpent[approver][salt], SaltSpent());
         delegationApproverSaltIsSpent[approver][salt] = true;
-        bytes32 digest =
-            calculateDelegationApprovalDigestHash(staker, operator, approver, salt, signature.expiry);
-        require(
-            SignatureChecker.isValidSignatureNow(approver, digest, signature.signature), InvalidSignature()
-        );
+        bytes32 digest = calculateDelegationApprovalDigestHash(staker, operator, approver, salt, signature.expiry);
+        require(SignatureChecker.isValidSignatureNow(approver, digest, signature.signature), InvalidSignature());
     }
 
     function _requireOperatorSide(address operator) private view {

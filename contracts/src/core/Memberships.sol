@@ -30,9 +30,8 @@ abstract contract Memberships is OperatorSets, Pausable {
         for (uint256 i = 0; i < params.operatorSetIds.length; i++) {
             _join(operator, OperatorSet(params.avs, params.operatorSetIds[i]));
         }
-        IAVSRegistrar(_registrarOf(params.avs)).registerOperator(
-            operator, params.avs, params.operatorSetIds, params.data
-        );
+        IAVSRegistrar(_registrarOf(params.avs))
+            .registerOperator(operator, params.avs, params.operatorSetIds, params.data);
     }
 
     function deregisterFromOperatorSets(DeregisterParams calldata params) external {
@@ -68,9 +67,8 @@ abstract contract Memberships is OperatorSets, Pausable {
     /// is not copied, and a registrar without code is no error. Nor can a caller starve it of gas to hide from it.
     function _callDeregistrationHook(DeregisterParams calldata params) private {
         address registrar = _registrarOf(params.avs);
-        bytes memory data = abi.encodeCall(
-            IAVSRegistrar.deregisterOperator, (params.operator, params.avs, params.operatorSetIds)
-        );
+        bytes memory data =
+            abi.encodeCall(IAVSRegistrar.deregisterOperator, (params.operator, params.avs, params.operatorSetIds));
         uint256 gasRequired = DEREGISTRATION_HOOK_GAS * 64 / 63 + HOOK_OVERHEAD_GAS;
         require(gasleft() >= gasRequired, InsufficientGasForHook(gasRequired));
         uint256 hookGas = DEREGISTRATION_HOOK_GAS;

@@ -51,9 +51,7 @@ abstract contract OperatorSets is AllocationStorage, IAllocationManagerActions {
         require(params.length == redistributionRecipients.length, InputArrayLengthMismatch());
         for (uint256 i = 0; i < params.length; i++) {
             _requireRecipient(redistributionRecipients[i]);
-            _create(
-                OperatorSet(avs, params[i].operatorSetId), params[i].strategies, avs, redistributionRecipients[i]
-            );
+            _create(OperatorSet(avs, params[i].operatorSetId), params[i].strategies, avs, redistributionRecipients[i]);
         }
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {EnumerableMap} from "@openzeppelin/contracts/utils/structs/EnumerableMap.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {IAllocationManagerViews} from "../interfaces/IAllocationManager.sol";
@@ -12,7 +13,7 @@ import {OperatorSet, OperatorSetLib} from "../libraries/OperatorSetLib.sol";
 /// @title Slashed shares by (operator set, slashId, strategy), parked until the slash resolves.
 /// @dev Parking calls no token, so a token cannot make a slash revert. The delay gives everyone time to see a slash
 /// before its stake is gone: a stolen operator key cannot slash to itself and leave in one transaction.
-abstract contract SlashLedger is IStrategyManager {
+abstract contract SlashLedger is IStrategyManager, ReentrancyGuard {
     using EnumerableMap for EnumerableMap.AddressToUintMap;
     using EnumerableSet for EnumerableSet.Bytes32Set;
     using EnumerableSet for EnumerableSet.UintSet;
@@ -54,6 +55,7 @@ abstract contract SlashLedger is IStrategyManager {
 
     function clearBurnOrRedistributableShares(OperatorSet calldata operatorSet, uint256 slashId)
         external
+        nonReentrant
         returns (uint256[] memory amounts)
     {
         _requireResolved(operatorSet.key(), slashId);
@@ -68,7 +70,7 @@ abstract contract SlashLedger is IStrategyManager {
         OperatorSet calldata operatorSet,
         uint256 slashId,
         address strategy
-    ) external returns (uint256) {
+    ) external nonReentrant returns (uint256) {
         _requireResolved(operatorSet.key(), slashId);
         return _clear(operatorSet, slashId, strategy);
     }

@@ -3,7 +3,6 @@ pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IDelegationManager} from "../interfaces/IDelegationManager.sol";
@@ -14,15 +13,14 @@ import {SlashLedger} from "./SlashLedger.sol";
 
 /// @title Where stakers deposit tokens, and where slashed shares wait before they go to the set's recipient.
 /// @dev Shares are the strategy's. Deposits have a pause; slashed shares do not, neither on their way in nor out.
-contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712, ReentrancyGuard {
+contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
     using SafeERC20 for IERC20;
 
     uint8 internal constant PAUSED_DEPOSITS = 0;
     /// @notice The most strategies of one staker: delegating walks through them all.
     uint256 public constant MAX_STAKER_STRATEGY_LIST_LENGTH = 32;
-    bytes32 public constant DEPOSIT_TYPEHASH = keccak256(
-        "Deposit(address staker,address strategy,address token,uint256 amount,uint256 nonce,uint256 expiry)"
-    );
+    bytes32 public constant DEPOSIT_TYPEHASH =
+        keccak256("Deposit(address staker,address strategy,address token,uint256 amount,uint256 nonce,uint256 expiry)");
 
     address public strategyWhitelister;
     mapping(address staker => uint256) public nonces;
@@ -122,16 +120,11 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712, Ree
         uint256 nonce,
         uint256 expiry
     ) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(abi.encode(DEPOSIT_TYPEHASH, staker, strategy, token, amount, nonce, expiry))
-        );
+        return _hashTypedDataV4(keccak256(abi.encode(DEPOSIT_TYPEHASH, staker, strategy, token, amount, nonce, expiry)));
     }
 
     /// @dev Tokens go from the caller straight into the strategy; the token is checked by the strategy.
-    function _deposit(address staker, address strategy, IERC20 token, uint256 amount)
-        private
-        returns (uint256 shares)
-    {
+    function _deposit(address staker, address strategy, IERC20 token, uint256 amount) private returns (uint256 shares) {
         require(staker != address(0), StakerAddressZero());
         require(strategyIsWhitelistedForDeposit[strategy], StrategyNotWhitelisted());
         token.safeTransferFrom(msg.sender, strategy, amount);

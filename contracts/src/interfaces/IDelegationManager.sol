@@ -48,11 +48,8 @@ interface IDelegationManager is IPausable, IPermissioned {
     function updateOperatorMetadataURI(address operator, string calldata metadataURI) external;
     /// @notice Delegates the caller's whole stake. Needs the approver's signature if the operator has an approver and
     /// neither it nor the operator calls.
-    function delegateTo(
-        address operator,
-        SignatureWithExpiry calldata approverSignatureAndExpiry,
-        bytes32 approverSalt
-    ) external;
+    function delegateTo(address operator, SignatureWithExpiry calldata approverSignatureAndExpiry, bytes32 approverSalt)
+        external;
 
     /// @notice Accounts for shares that a staker gained. Only the StrategyManager.
     function increaseDelegatedShares(address staker, address strategy, uint256 prevDepositShares, uint256 addedShares)
@@ -74,10 +71,7 @@ interface IDelegationManager is IPausable, IPermissioned {
     function delegationApprover(address operator) external view returns (address);
     function delegationApproverSaltIsSpent(address approver, bytes32 salt) external view returns (bool);
     function operatorShares(address operator, address strategy) external view returns (uint256);
-    function getOperatorShares(address operator, address[] calldata strategies)
-        external
-        view
-        returns (uint256[] memory);
+    function getOperatorShares(address operator, address[] calldata strategies) external view returns (uint256[] memory);
     function getOperatorsShares(address[] calldata operators, address[] calldata strategies)
         external
         view
@@ -88,10 +82,11 @@ interface IDelegationManager is IPausable, IPermissioned {
         view
         returns (uint256[] memory withdrawableShares, uint256[] memory depositShares);
     function getDepositedShares(address staker) external view returns (address[] memory, uint256[] memory);
-    function convertToDepositShares(address staker, address[] calldata strategies, uint256[] calldata withdrawableShares)
-        external
-        view
-        returns (uint256[] memory);
+    function convertToDepositShares(
+        address staker,
+        address[] calldata strategies,
+        uint256[] calldata withdrawableShares
+    ) external view returns (uint256[] memory);
     /// @notice 1e18 means none.
     function depositScalingFactor(address staker, address strategy) external view returns (uint256);
     function minWithdrawalDelayBlocks() external view returns (uint32);

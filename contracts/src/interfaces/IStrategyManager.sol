@@ -24,8 +24,12 @@ interface IStrategyManager is IPausable {
     event StrategyWhitelisterChanged(address previousAddress, address newAddress);
     event StrategyAddedToDepositWhitelist(address strategy);
     event StrategyRemovedFromDepositWhitelist(address strategy);
-    event BurnOrRedistributableSharesIncreased(OperatorSet operatorSet, uint256 slashId, address strategy, uint256 shares);
-    event BurnOrRedistributableSharesDecreased(OperatorSet operatorSet, uint256 slashId, address strategy, uint256 shares);
+    event BurnOrRedistributableSharesIncreased(
+        OperatorSet operatorSet, uint256 slashId, address strategy, uint256 shares
+    );
+    event BurnOrRedistributableSharesDecreased(
+        OperatorSet operatorSet, uint256 slashId, address strategy, uint256 shares
+    );
 
     /// @notice Moves `amount` of the caller's `token` into `strategy` and credits the caller with shares (rounded down).
     function depositIntoStrategy(address strategy, IERC20 token, uint256 amount) external returns (uint256 shares);

@@ -71,6 +71,10 @@ contract AllocationDelayTest is StakedFixture {
         );
     }
 
+    function test_shares_must_not_leave_sooner_than_magnitude() public {
+        _expectRefused(WITHDRAWAL + 1, CONFIGURATION, 7_200);
+    }
+
     function test_a_guard_and_a_deallocation_delay_there_must_be() public {
         _expectRefused(216_000, CONFIGURATION, 0);
         _expectRefused(0, CONFIGURATION, 7_200);

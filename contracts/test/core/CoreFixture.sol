@@ -76,11 +76,7 @@ abstract contract CoreFixture is Test {
     /// @notice In blocks of 12 seconds: 30, 30 and 32 days, one day, a week.
     function mainnetDelays() internal pure returns (CoreDelays memory) {
         return CoreDelays({
-            withdrawal: 216_000,
-            deallocation: 216_000,
-            configuration: 230_400,
-            guard: 7_200,
-            slashResolution: 50_400
+            withdrawal: 216_000, deallocation: 216_000, configuration: 230_400, guard: 7_200, slashResolution: 50_400
         });
     }
 

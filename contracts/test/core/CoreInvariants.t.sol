@@ -20,7 +20,7 @@ contract CoreInvariantsTest is Test {
         handler = new CoreHandler();
         (address sm, address dm, address am) = handler.core();
         (strategyManager, delegation, allocations) =
-            (IStrategyManager(sm), IDelegationManager(dm), IAllocationManager(am));
+        (IStrategyManager(sm), IDelegationManager(dm), IAllocationManager(am));
         targetContract(address(handler));
         bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = handler.makeDeposit.selector;

@@ -26,7 +26,9 @@ contract MembershipsTest is StakedFixture {
     }
 
     function test_joining_is_refused_to_who_is_no_operator_a_member_or_unknown() public {
-        _expectJoinRefused(staker, operatorSet, abi.encodeWithSelector(IAllocationManagerTypes.InvalidOperator.selector));
+        _expectJoinRefused(
+            staker, operatorSet, abi.encodeWithSelector(IAllocationManagerTypes.InvalidOperator.selector)
+        );
         _expectJoinRefused(
             operator,
             OperatorSet(address(avs), 4),

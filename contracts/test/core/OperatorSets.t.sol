@@ -43,9 +43,7 @@ contract OperatorSetsTest is StakedFixture {
         _expectCreationRefused(2, address(0), recipient, IPausable.InputAddressZero.selector);
         _expectCreationRefused(2, slasher, address(0), IPausable.InputAddressZero.selector);
         address burnAddress = strategyManager.DEFAULT_BURN_ADDRESS();
-        _expectCreationRefused(
-            2, slasher, burnAddress, IAllocationManagerTypes.InvalidRedistributionRecipient.selector
-        );
+        _expectCreationRefused(2, slasher, burnAddress, IAllocationManagerTypes.InvalidRedistributionRecipient.selector);
     }
 
     function test_creation_needs_published_metadata() public {

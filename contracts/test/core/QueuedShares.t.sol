@@ -35,12 +35,7 @@ contract QueuedSharesTest is Test {
         return maxMagnitude;
     }
 
-    function increaseBurnOrRedistributableShares(
-        OperatorSet calldata,
-        uint256,
-        address,
-        uint256 shares
-    ) external {
+    function increaseBurnOrRedistributableShares(OperatorSet calldata, uint256, address, uint256 shares) external {
         parked += shares;
     }
 

@@ -52,9 +52,7 @@ contract SlashLedgerTest is StakedFixture {
         roll(RESOLUTION);
         strategyManager.clearBurnOrRedistributableShares(operatorSet, slashId);
         assertEq(strategyManager.clearBurnOrRedistributableShares(operatorSet, slashId).length, 0);
-        assertEq(
-            strategyManager.clearBurnOrRedistributableSharesByStrategy(operatorSet, slashId, address(strategy)), 0
-        );
+        assertEq(strategyManager.clearBurnOrRedistributableSharesByStrategy(operatorSet, slashId, address(strategy)), 0);
         assertEq(token.balanceOf(recipient), 200e18);
     }
 
@@ -79,9 +77,8 @@ contract SlashLedgerTest is StakedFixture {
         roll(RESOLUTION);
         vm.expectRevert();
         strategyManager.clearBurnOrRedistributableShares(operatorSet, slashId);
-        uint256 paid = strategyManager.clearBurnOrRedistributableSharesByStrategy(
-            operatorSet, slashId, address(secondStrategy)
-        );
+        uint256 paid =
+            strategyManager.clearBurnOrRedistributableSharesByStrategy(operatorSet, slashId, address(secondStrategy));
         assertEq(paid, 50e18);
         assertEq(strategyManager.getBurnOrRedistributableShares(operatorSet, slashId, address(strategy)), 200e18);
         vm.clearMockedCalls();
