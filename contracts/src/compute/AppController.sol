@@ -147,9 +147,7 @@ contract AppController is IAppController, IAVSRegistrar {
         operatorSetIds[0] = operatorSet.id;
         allocationManager.deregisterFromOperatorSets(
             IAllocationManagerTypes.DeregisterParams({
-                operator: operator,
-                avs: address(this),
-                operatorSetIds: operatorSetIds
+                operator: operator, avs: address(this), operatorSetIds: operatorSetIds
             })
         );
     }
@@ -248,9 +246,7 @@ contract AppController is IAppController, IAVSRegistrar {
     function _createSet(OperatorSet memory operatorSet, address[] calldata strategies, address vault) private {
         IAllocationManagerTypes.CreateSetParamsV2[] memory sets = new IAllocationManagerTypes.CreateSetParamsV2[](1);
         sets[0] = IAllocationManagerTypes.CreateSetParamsV2({
-            operatorSetId: operatorSet.id,
-            strategies: strategies,
-            slasher: slashRouter
+            operatorSetId: operatorSet.id, strategies: strategies, slasher: slashRouter
         });
         address[] memory recipients = new address[](1);
         recipients[0] = vault;

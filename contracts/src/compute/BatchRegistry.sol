@@ -120,8 +120,7 @@ contract BatchRegistry is Lanes, EIP712 {
         OperatorSet memory operatorSet = OperatorSet({avs: address(appController), id: header.operatorSetId});
         bytes32 table = appController.tableOf(header.programId);
         signedWeights = verifier.verifyCertificateOf(operatorSet, table, certificate);
-        uint256 total =
-            verifier.getOperatorSetInfoOf(operatorSet, table, header.referenceTimestamp).totalWeights[0];
+        uint256 total = verifier.getOperatorSetInfoOf(operatorSet, table, header.referenceTimestamp).totalWeights[0];
         require(total != 0 && total >= rules.requiredStake, RequiredStakeNotMet());
         uint256 required = Math.mulDiv(total, rules.thresholdBips, BIPS, Math.Rounding.Ceil);
         require(signedWeights[0] >= required, ThresholdNotMet(signedWeights[0], required));

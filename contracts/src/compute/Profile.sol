@@ -65,8 +65,9 @@ contract Profile is IProfile {
 
     /// @dev Staleness is no part of the sum: like the others, a claim's age counts from referenceTimestamp.
     function _sum(Times memory t) private pure returns (uint256) {
-        return uint256(t.claimAge) + t.window + t.demand + t.reopenedWindow + t.seedWait + t.verifiers + t.appeals
-            + t.paging;
+        return
+            uint256(t.claimAge) + t.window + t.demand + t.reopenedWindow + t.seedWait + t.verifiers + t.appeals
+                + t.paging;
     }
 
     function _requireNoZero(Times memory t) private pure {

@@ -66,18 +66,28 @@ interface IAppController is IOperatorTableSource {
     error SetHasRoom(uint256 count);
     error StakeSuffices(address operator);
 
-    event AppCreated(bytes32 indexed app, address indexed owner, uint32 operatorSetId, address profile, address slashVault, string metadataURI);
+    event AppCreated(
+        bytes32 indexed app,
+        address indexed owner,
+        uint32 operatorSetId,
+        address profile,
+        address slashVault,
+        string metadataURI
+    );
     event ReleasePublished(bytes32 indexed app, bytes32 indexed programId, Program program, string uri);
     event ProgramAccepted(bytes32 indexed programId, address indexed operator, bool accepted);
     event AppOwnerChanged(bytes32 indexed app, address indexed owner);
 
+    /// @dev The profile's whole time and staleness are copied: a profile that changes its mind can't shorten the life of weights.
     /// @notice Creates an app with its operator set (redistributing to a new SlashVault, slashed by the SlashRouter alone).
     function createApp(AppParameters calldata parameters) external returns (bytes32 app);
 
-    /// @dev A programId belongs to the app that published it first. Consumers that pin a programId must look up its app once it is
-    /// published: whoever sees an unpublished program can publish it under an app of its own.
     /// @notice Publishes a program under the app; `uri` says where its artifact can be fetched. Returns the programId.
-    function publishRelease(bytes32 app, Program calldata program, string calldata uri) external returns (bytes32 programId);
+    /// @dev A programId belongs to the app that published it first: whoever sees an unpublished program can publish it under an app
+    /// of its own. So publish before anything pins the programId, and check whose it is.
+    function publishRelease(bytes32 app, Program calldata program, string calldata uri)
+        external
+        returns (bytes32 programId);
 
     /// @notice An operator accepts (or no longer accepts) that its stake answers for the outputs of an OCI program.
     function acceptProgram(bytes32 programId, bool accepted) external;

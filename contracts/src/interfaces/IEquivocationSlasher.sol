@@ -32,11 +32,17 @@ interface IEquivocationSlasher is IBN254CertificateVerifierTypes {
     error CertificateOfAnotherBatch();
     error AlreadyProven(bytes32 evidenceId);
 
-    event EquivocationProven(address indexed operator, bytes32 indexed firstBatchHash, bytes32 indexed secondBatchHash, address reporter);
-    event WrongParentProven(address indexed operator, bytes32 indexed batchHash, bytes32 indexed parentHash, address reporter);
+    event EquivocationProven(
+        address indexed operator, bytes32 indexed firstBatchHash, bytes32 indexed secondBatchHash, address reporter
+    );
+    event WrongParentProven(
+        address indexed operator, bytes32 indexed batchHash, bytes32 indexed parentHash, address reporter
+    );
 
     /// @notice Two different batches signed by one key for one slot (chainId, registry, app, operatorSetId, lane, sequence).
-    function proveEquivocation(SignedBatch calldata first, SignedBatch calldata second) external returns (uint256 slashId);
+    function proveEquivocation(SignedBatch calldata first, SignedBatch calldata second)
+        external
+        returns (uint256 slashId);
 
     /// @notice A signed batch with its parent's header, where that header is of another lane, or its sequence is neither
     /// the one before nor one from which recorded skips of the lane led there. `parents` has one header, or none when the

@@ -23,7 +23,15 @@ interface ISlashRouter {
     event SettlementQueued(address indexed settlement, uint256 readyAtBlock);
     event SettlementAdded(address indexed settlement);
     event ModuleAdderRenounced();
-    event Slashed(OperatorSet operatorSet, address indexed operator, uint256 slashId, address indexed module, address indexed reporter, address[] strategies, uint256[] shares);
+    event Slashed(
+        OperatorSet operatorSet,
+        address indexed operator,
+        uint256 slashId,
+        address indexed module,
+        address indexed reporter,
+        address[] strategies,
+        uint256[] shares
+    );
 
     /// @notice Takes the operator's whole current allocation to the set. Only an evidence module.
     function slash(OperatorSet calldata operatorSet, address operator, address reporter, string calldata description)
@@ -53,7 +61,13 @@ interface ISlashVault {
     error NotRouter(address caller);
     error SlashKnown(uint256 slashId);
 
-    event SlashRecorded(uint256 indexed slashId, address indexed operator, address indexed reporter, address[] strategies, uint256[] shares);
+    event SlashRecorded(
+        uint256 indexed slashId,
+        address indexed operator,
+        address indexed reporter,
+        address[] strategies,
+        uint256[] shares
+    );
     event Released(address indexed token, address indexed to, uint256 amount);
 
     function operatorSet() external view returns (OperatorSet memory);
@@ -62,7 +76,13 @@ interface ISlashVault {
     /// @notice Whose stake a slash took; zero if there was no such slash.
     function operatorOf(uint256 slashId) external view returns (address);
     function reporterOf(uint256 slashId) external view returns (address);
-    function recordSlash(uint256 slashId, address operator, address reporter, address[] calldata strategies, uint256[] calldata shares) external;
+    function recordSlash(
+        uint256 slashId,
+        address operator,
+        address reporter,
+        address[] calldata strategies,
+        uint256[] calldata shares
+    ) external;
     /// @notice Fetches the tokens of a slash whose resolution delay has passed. Anyone.
     function collect(uint256 slashId) external;
     function release(address token, address to, uint256 amount) external;

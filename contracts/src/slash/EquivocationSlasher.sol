@@ -116,8 +116,8 @@ contract EquivocationSlasher is IEquivocationSlasher {
         bytes32 batchHash
     ) private view {
         BN254Certificate calldata certificate = signed.certificate;
-        bool ofBatch = certificate.messageHash == batchHash
-            && certificate.referenceTimestamp == signed.batch.referenceTimestamp;
+        bool ofBatch =
+            certificate.messageHash == batchHash && certificate.referenceTimestamp == signed.batch.referenceTimestamp;
         require(ofBatch, CertificateOfAnotherBatch());
         uint32 index = signed.signer.operatorIndex;
         for (uint256 i = 0; i < certificate.nonSignerWitnesses.length; ++i) {

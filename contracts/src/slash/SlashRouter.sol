@@ -103,7 +103,8 @@ contract SlashRouter is ISlashRouter {
     }
 
     function release(OperatorSet calldata operatorSet, address token, address to, uint256 amount) external {
-        require(msg.sender == settlement, NotSettlement(msg.sender));
+        address filled = settlement;
+        require(filled != address(0) && msg.sender == filled, NotSettlement(msg.sender));
         _vaultOf(operatorSet).release(token, to, amount);
     }
 

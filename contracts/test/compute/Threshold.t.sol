@@ -27,9 +27,7 @@ contract ThresholdTest is VouchFixture {
         deployVouch();
         Batch memory batch = batchAfter(1, 0, 0);
         BN254Certificate memory certificate = certify(batch, list(2, 3));
-        vm.expectRevert(
-            abi.encodeWithSelector(IBatchRegistry.ThresholdNotMet.selector, 66.67 ether, 66.67 ether + 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.ThresholdNotMet.selector, 66.67 ether, 66.67 ether + 1));
         registry.post(only(batch), certificate);
     }
 }
