@@ -84,6 +84,8 @@ contract VerifyCertificateTest is VerifierFixture {
 
     function test_indexBeyondTheTable() public {
         checkReindexedRefused(fewTimestamp, few, 1, FEW);
+        // Beyond the padded width, where the bits that choose sides are those of operator 1 again.
+        checkReindexedRefused(fewTimestamp, few, 1, 9);
         checkReindexedRefused(manyTimestamp, many, 1, MANY);
         checkReindexedRefused(manyTimestamp, many, 1, 257);
         checkReindexedRefused(manyTimestamp, many, 1, type(uint32).max);
