@@ -7,5 +7,13 @@
 
 pub mod artifact;
 pub mod driver;
+pub mod evidence;
+pub mod executor;
+pub mod gateway;
+pub mod lane;
 pub mod program;
+pub mod quorum;
+mod request;
+pub mod store;
 pub mod wasm;
+pub mod wire;

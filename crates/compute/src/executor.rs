@@ -1,0 +1,288 @@
+//! The executor: runs requests, reports what it got, and signs batches of which it knows every leaf.
+//!
+//! Protocol (see `docs/protocol.md`), seen from here:
+//!
+//! 1. **Execute**: every request is checked and run in a fresh sandbox; the reports are signed with the transport key.
+//! 2. **Propose**: everything in the header is rebuilt or compared, the slot is reserved on disk, then the BLS key signs.
+//!    The same bytes again get the same signature; other bytes for the slot are refused and both are kept as evidence.
+//! 3. **Certify**: the batch is kept with its signatures and served to anyone.
+//!
+//! A process killed anywhere between is safe: the reservation is on disk before the signature exists. A store that lost
+//! its memory signs nothing at or below a floor ([`crate::lane::floor`]).
+
+mod certified;
+mod header;
+mod proposal;
+pub mod results;
+mod round;
+pub mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use alloy_primitives::Bytes;
+use tokio::sync::Semaphore;
+use vouch_coding::Srs;
+use vouch_core::bls::SecretKey;
+use vouch_core::{Batch, OperatorId, ProgramId, certificate};
+
+use crate::driver::Loaded;
+use crate::evidence::Evidence;
+use crate::lane::LaneKey;
+use crate::lane::chain::{ChainView, Peers};
+use crate::lane::floor::Saved;
+use crate::lane::standing::{CheckError, Memory, Standings};
+use crate::store::{Error as StoreError, Identity};
+use crate::wire::{Answer, Call, Refusal, Signer};
+use results::Results;
+use store::ExecutorStore;
+
+/// Limits and waits of an executor. Every queue and cache is bounded here.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of the store.
+    pub folder: PathBuf,
+    /// How many requests run at once.
+    pub concurrency: usize,
+    /// How many requests may wait or run; more are refused as busy.
+    pub queue_max: usize,
+    /// How far a request's time may be from the finalized clock, seconds; must exceed the chain's finality lag.
+    pub time_tolerance_seconds: u64,
+    /// How far ahead of the finalized clock a deadline may be, seconds; bounds how long repeated requests are remembered.
+    pub deadline_ahead_seconds_max: u64,
+    /// Results kept in memory.
+    pub results_max: usize,
+    /// Bytes of results kept in memory.
+    pub results_bytes_max: usize,
+    /// How long one peer may take to say what it holds of ours.
+    pub peer_timeout: Duration,
+    /// The operator's word that this store was deleted, copied or otherwise may have forgotten something.
+    pub restored: bool,
+}
+
+impl Config {
+    /// Defaults for a store in `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            concurrency: std::thread::available_parallelism().map_or(1, usize::from),
+            queue_max: 4_096,
+            time_tolerance_seconds: 1_800,
+            deadline_ahead_seconds_max: 7 * 86_400,
+            results_max: 65_536,
+            results_bytes_max: 256 << 20,
+            peer_timeout: Duration::from_secs(3),
+            restored: false,
+        }
+    }
+}
+
+/// Finds programs for the executor: fetches the artifact and loads it through a driver.
+pub trait Programs: Send + Sync + 'static {
+    /// Blocks while the program is fetched and compiled; quick when it is ready. The error is for people.
+    fn load(&self, program: ProgramId) -> Result<Arc<dyn Loaded>, String>;
+}
+
+/// The keys of an executor.
+pub struct Keys {
+    /// Signs batches; in the operator tables.
+    pub bls: SecretKey,
+    /// Signs report lists.
+    pub transport: [u8; 32],
+}
+
+/// What an executor works with.
+pub struct Parts {
+    pub chain: Arc<dyn ChainView>,
+    pub peers: Arc<dyn Peers>,
+    pub programs: Arc<dyn Programs>,
+    /// What batch data is committed with.
+    pub srs: Arc<Srs>,
+    pub keys: Keys,
+}
+
+/// Why an executor cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error("the transport key is not a secret key")]
+    Key(#[from] vouch_core::ecdsa::Error),
+    #[error("{field} must be at least {min}")]
+    Config { field: &'static str, min: usize },
+}
+
+/// A running executor. Cheap to clone.
+#[derive(Clone)]
+pub struct Executor {
+    inner: Arc<Inner>,
+}
+
+/// What all rounds share.
+struct Inner {
+    config: Config,
+    chain: Arc<dyn ChainView>,
+    programs: Arc<dyn Programs>,
+    srs: Arc<Srs>,
+    transport: [u8; 32],
+    memory: Arc<ExecutorMemory>,
+    results: Arc<Results>,
+    standings: Standings<ExecutorMemory>,
+    /// Requests that wait or run.
+    admitted: AtomicUsize,
+    running: Arc<Semaphore>,
+}
+
+impl Executor {
+    /// Opens the store; refuses a damaged one. Signs nothing until [`Executor::tick`] has asked the peers.
+    pub fn open(config: Config, parts: Parts) -> Result<Self, Error> {
+        for (field, value) in [("concurrency", config.concurrency), ("queue_max", config.queue_max)] {
+            if value == 0 {
+                return Err(Error::Config { field, min: 1 });
+            }
+        }
+        let Parts { chain, peers, programs, srs, keys } = parts;
+        vouch_core::ecdsa::address(&keys.transport)?;
+        let operator = keys.bls.public_key().operator_id();
+        let identity = Identity::new("executor", chain.chain_id(), chain.registry(), operator.into());
+        let store = ExecutorStore::open(&config.folder, &identity, chain.head().number)?;
+        let memory = Arc::new(ExecutorMemory { store, key: keys.bls, operator });
+        let (own_memory, own_chain) = (Arc::clone(&memory), Arc::clone(&chain));
+        let inner = Inner {
+            results: Arc::new(Results::new(config.results_max, config.results_bytes_max)),
+            standings: Standings::new(own_memory, own_chain, peers, config.peer_timeout, config.restored),
+            admitted: AtomicUsize::new(0),
+            running: Arc::new(Semaphore::new(config.concurrency)),
+            transport: keys.transport,
+            config,
+            chain,
+            programs,
+            srs,
+            memory,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The BLS key's id.
+    pub fn operator(&self) -> OperatorId {
+        self.inner.memory.operator
+    }
+
+    /// Answers one body. Never fails: what cannot be answered is refused with its reason.
+    pub async fn handle(&self, body: &[u8]) -> Bytes {
+        let answer = match Call::decode(body) {
+            Ok(call) => self.answer(call).await,
+            Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
+        };
+        answer.encode().into()
+    }
+
+    /// Answers one call.
+    pub async fn answer(&self, call: Call) -> Answer {
+        let inner = Arc::clone(&self.inner);
+        let answer = match call {
+            Call::Execute(call) => round::execute(&inner, call).await,
+            Call::Propose(call) => proposal::propose(&inner, *call).await,
+            Call::Certify(call) => certified::certify(&inner, *call).await,
+            Call::Held(signer) => certified::held(&inner, signer).await,
+            Call::Batch(hash) => certified::batch(&inner, hash).await,
+        };
+        answer.unwrap_or_else(Answer::Refused)
+    }
+
+    /// Asks peers what they hold of ours where that is still open, fixes floors, removes what has expired and flushes.
+    /// Call about once a second.
+    pub async fn tick(&self) {
+        self.inner.standings.ask_peers().await;
+        let inner = Arc::clone(&self.inner);
+        let kept = tokio::task::spawn_blocking(move || certified::housekeep(&inner)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::error!(%error, "executor.store.flush failed");
+        }
+    }
+
+    /// Everything kept about lies.
+    pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
+        Ok(self.inner.memory.store.evidence()?)
+    }
+}
+
+/// The executor's memory: its store, and the key whose signatures it must know again.
+struct ExecutorMemory {
+    store: ExecutorStore,
+    key: SecretKey,
+    operator: OperatorId,
+}
+
+impl ExecutorMemory {
+    /// The same bytes for the same header, always: BLS signatures are deterministic.
+    fn sign(&self, header: &Batch) -> [u8; 64] {
+        self.key.sign(certificate::digest(header.reference_timestamp, header.hash())).to_bytes()
+    }
+}
+
+impl Memory for ExecutorMemory {
+    fn signer(&self) -> Signer {
+        Signer::Operator(self.operator)
+    }
+
+    /// Signing anew is cheaper than a pairing; nothing leaves the process.
+    fn is_own(&self, header: &Batch, signature: &[u8]) -> bool {
+        self.sign(header) == signature
+    }
+
+    fn slot_header(&self, lane: LaneKey, sequence: u64) -> Result<Option<Batch>, StoreError> {
+        Ok(self.store.slot(lane, sequence)?.map(|record| record.header))
+    }
+
+    fn pruned_through(&self, lane: LaneKey) -> Result<u64, StoreError> {
+        self.store.pruned_through(lane)
+    }
+
+    fn created_at_block(&self) -> u64 {
+        self.store.created_at_block()
+    }
+
+    fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, StoreError> {
+        self.store.floor(lane)
+    }
+
+    fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), StoreError> {
+        self.store.save_floor(lane, saved)
+    }
+}
+
+impl Inner {
+    fn store(&self) -> &ExecutorStore {
+        &self.memory.store
+    }
+
+    fn keep_evidence(&self, evidence: &Evidence) {
+        match self.store().keep_evidence(evidence) {
+            Ok(true) => tracing::warn!(kind = evidence.name(), "executor.evidence.keep"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "executor.evidence.keep failed"),
+        }
+    }
+
+    /// Logs a failed store once and answers with what a peer needs to know.
+    fn store_failed(&self, error: &StoreError) -> Refusal {
+        tracing::error!(%error, "executor.store failed");
+        Refusal::StoreFailed
+    }
+
+    fn check_floor(&self, lane: LaneKey, sequence: u64) -> Result<(), Refusal> {
+        self.standings.check(lane, sequence).map_err(|error| match error {
+            CheckError::Refused(refusal) => refusal,
+            CheckError::Store(error) => self.store_failed(&error),
+        })
+    }
+}
+
+/// Runs blocking work of `inner`; a panic in it refuses this call only.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Refusal::HostFailure(error.to_string())))
+}

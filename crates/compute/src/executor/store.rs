@@ -1,0 +1,332 @@
+//! What an executor must never forget, and what it keeps for others.
+//!
+//! Two files. `slots.redb` holds the reserved slots, floors and evidence; it is small, written durably before each
+//! signature, and checked whole on every start. `batches.redb` holds batch data, certificates and others' signatures;
+//! it is written without waiting and flushed by a timer, because everything in it can be fetched again.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use alloy_primitives::Bytes;
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use vouch_core::{Batch, BatchHash, RequestId};
+
+use crate::evidence::{self, Evidence, SignedHeader};
+use crate::lane::LaneKey;
+use crate::lane::floor::Saved;
+use crate::store::{Error, Identity, Store, encode};
+use crate::wire::{CertifyCall, EcdsaSignatureBytes, Holding, Signer};
+
+const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
+const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
+/// Through which sequence of a lane slot records were removed; nothing at or below is ever signed again.
+const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
+const BATCHES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("batches");
+const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
+const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
+
+/// A reserved slot. The signature itself is not kept: BLS signatures are deterministic, so signing the same header
+/// again gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    pub header: Batch,
+    pub gateway_signature: EcdsaSignatureBytes,
+    /// The batch's requests with their deadlines (Unix seconds), so that none enters the lane twice.
+    pub requests: Vec<(RequestId, u64)>,
+}
+
+impl SlotRecord {
+    pub fn signed_header(&self) -> SignedHeader {
+        SignedHeader { header: self.header.clone(), gateway_signature: self.gateway_signature }
+    }
+}
+
+/// What came of the wish to reserve a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reservation {
+    /// The slot is reserved on disk, now or earlier, for exactly this header: sign.
+    Granted,
+    /// It is reserved for another one: never sign.
+    Taken(Box<SlotRecord>),
+    /// The slot before is reserved for a batch that is not this one's parent.
+    ParentConflict(Box<SlotRecord>),
+    /// A request is in the lane already.
+    Repeated(RequestId),
+    /// The record of this slot was removed because the cursor had passed it.
+    Pruned { through: u64 },
+}
+
+/// The executor's stores.
+#[derive(Debug)]
+pub struct ExecutorStore {
+    slots: Store,
+    batches: Store,
+    /// Requests in unexpired slots: in which sequence, until when. Its lock also orders reservations.
+    seen: Mutex<HashMap<(LaneKey, RequestId), (u64, u64)>>,
+}
+
+impl ExecutorStore {
+    /// Opens both files in `folder`; `finalized_block` is the newest one known.
+    pub fn open(folder: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
+        let slots = Store::open(&folder.join("slots.redb"), identity, finalized_block)?;
+        slots.write(|transaction| {
+            for table in [SLOTS, FLOORS] {
+                transaction.open_table(table)?;
+            }
+            transaction.open_table(PRUNED)?;
+            Ok(())
+        })?;
+        let batches = Store::open(&folder.join("batches.redb"), identity, finalized_block)?;
+        batches.write(|transaction| {
+            for table in [BATCHES, DATA, HELD] {
+                transaction.open_table(table)?;
+            }
+            Ok(())
+        })?;
+        let store = Self { slots, batches, seen: Mutex::default() };
+        store.load_seen()?;
+        Ok(store)
+    }
+
+    pub fn created_at_block(&self) -> u64 {
+        self.slots.created_at_block()
+    }
+
+    /// Reserves the slot of `record` durably, unless anything speaks against it. One transaction, on disk on return.
+    /// `cursor`: the finalized one that the header was judged at; right behind it the registry names the parent (after a
+    /// skip not the batch of the slot before), further on the slot before must hold the parent.
+    pub fn reserve(&self, record: &SlotRecord, cursor: u64) -> Result<Reservation, Error> {
+        let lane = LaneKey::of(&record.header);
+        let mut seen = self.lock_seen();
+        let obstacle = self.obstacle(&seen, record, cursor)?;
+        if let Some(obstacle) = obstacle {
+            return Ok(obstacle);
+        }
+        let key = lane.slot_key(record.header.sequence);
+        self.slots.write(|transaction| put(transaction, SLOTS, &key, &encode(record)))?;
+        for (request, deadline) in &record.requests {
+            seen.insert((lane, *request), (record.header.sequence, *deadline));
+        }
+        Ok(Reservation::Granted)
+    }
+
+    /// The record of a slot.
+    pub fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<SlotRecord>, Error> {
+        get(&self.slots, SLOTS, &lane.slot_key(sequence))
+    }
+
+    /// The newest reserved slot of a lane.
+    pub fn newest_slot(&self, lane: LaneKey) -> Result<Option<SlotRecord>, Error> {
+        let (first, last) = (lane.slot_key(0), lane.slot_key(u64::MAX));
+        let bytes = self.slots.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            let newest = table.range(first.as_slice()..=last.as_slice())?.next_back();
+            Ok(newest.transpose()?.map(|(_, record)| record.value().to_vec()))
+        })?;
+        bytes.map(|bytes| self.slots.decode(&bytes)).transpose()
+    }
+
+    /// Through which sequence the lane's records were removed.
+    pub fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error> {
+        self.slots.read(|transaction| {
+            let table = transaction.open_table(PRUNED)?;
+            Ok(table.get(lane.key().as_slice())?.map_or(0, |sequence| sequence.value()))
+        })
+    }
+
+    /// Removes slots at or below the finalized `cursor` whose requests have all expired at `clock`: neither the window
+    /// rule nor the rule against repeated requests needs them any more.
+    pub fn prune(&self, lane: LaneKey, cursor: u64, clock: u64) -> Result<(), Error> {
+        let mut seen = self.lock_seen();
+        let Some(through) = self.prunable(lane, cursor, clock)? else { return Ok(()) };
+        let (first, last) = (lane.slot_key(0), lane.slot_key(through));
+        self.slots.write(|transaction| {
+            let mut pruned = transaction.open_table(PRUNED)?;
+            pruned.insert(lane.key().as_slice(), through)?;
+            let mut slots = transaction.open_table(SLOTS)?;
+            slots.retain_in(first.as_slice()..=last.as_slice(), |_, _| false)?;
+            Ok(())
+        })?;
+        seen.retain(|(of, _), (sequence, _)| *of != lane || *sequence > through);
+        Ok(())
+    }
+
+    pub fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, Error> {
+        get(&self.slots, FLOORS, &lane.key())
+    }
+
+    pub fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error> {
+        self.slots.write(|transaction| put(transaction, FLOORS, &lane.key(), &encode(saved)))
+    }
+
+    pub fn keep_evidence(&self, evidence: &Evidence) -> Result<bool, Error> {
+        evidence::keep(&self.slots, evidence)
+    }
+
+    pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
+        evidence::list(&self.slots)
+    }
+
+    /// Keeps the data of a batch that is about to be signed.
+    pub fn keep_data(&self, batch: BatchHash, data: &[u8]) -> Result<(), Error> {
+        self.batches.write_soon(|transaction| put(transaction, DATA, batch.as_ref(), data))
+    }
+
+    pub fn data(&self, batch: BatchHash) -> Result<Option<Bytes>, Error> {
+        self.batches.read(|transaction| {
+            let table = transaction.open_table(DATA)?;
+            Ok(table.get(batch.as_ref() as &[u8])?.map(|data| Bytes::copy_from_slice(data.value())))
+        })
+    }
+
+    /// Keeps a certified batch (without its data, which has its own table) and what others signed in it.
+    pub fn keep_certified(&self, hash: BatchHash, batch: &CertifyCall, holdings: &[(Signer, Holding)]) -> Result<(), Error> {
+        let kept = CertifyCall { data: None, ..batch.clone() };
+        self.batches.write_soon(|transaction| {
+            put(transaction, BATCHES, hash.as_ref(), &encode(&kept))?;
+            if let Some(data) = &batch.data {
+                put(transaction, DATA, hash.as_ref(), data)?;
+            }
+            holdings.iter().try_for_each(|(signer, holding)| hold(transaction, *signer, holding))
+        })
+    }
+
+    /// A certified batch with its data.
+    pub fn certified(&self, batch: BatchHash) -> Result<Option<CertifyCall>, Error> {
+        let found: Option<CertifyCall> = get(&self.batches, BATCHES, batch.as_ref())?;
+        let Some(mut found) = found else { return Ok(None) };
+        found.data = self.data(batch)?;
+        Ok(Some(found))
+    }
+
+    /// The newest batch of every lane that carries the signer's own signature.
+    pub fn held(&self, signer: Signer, max: usize) -> Result<Vec<Holding>, Error> {
+        let prefix = signer_key(signer);
+        let mut end = prefix.clone();
+        end.extend([0xff; 37]);
+        let records: Vec<Vec<u8>> = self.batches.read(|transaction| {
+            let table = transaction.open_table(HELD)?;
+            let range = table.range(prefix.as_slice()..end.as_slice())?.take(max);
+            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        records.iter().map(|record| self.batches.decode(record)).collect()
+    }
+
+    /// Keeps one signature of somebody else, if it is newer than what is held.
+    pub fn keep_holding(&self, signer: Signer, holding: &Holding) -> Result<(), Error> {
+        self.batches.write_soon(|transaction| hold(transaction, signer, holding))
+    }
+
+    /// Puts on disk whatever was written without waiting.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.batches.write(|_| Ok(()))
+    }
+
+    fn obstacle(
+        &self,
+        seen: &HashMap<(LaneKey, RequestId), (u64, u64)>,
+        record: &SlotRecord,
+        cursor: u64,
+    ) -> Result<Option<Reservation>, Error> {
+        let lane = LaneKey::of(&record.header);
+        let (sequence, hash) = (record.header.sequence, record.header.hash());
+        if let Some(found) = self.slot(lane, sequence)? {
+            let same = found.header.hash() == hash;
+            return Ok(Some(if same { Reservation::Granted } else { Reservation::Taken(Box::new(found)) }));
+        }
+        let through = self.pruned_through(lane)?;
+        if sequence <= through {
+            return Ok(Some(Reservation::Pruned { through }));
+        }
+        if sequence > cursor.saturating_add(1)
+            && let Some(before) = self.slot(lane, sequence - 1)?
+            && before.header.hash() != record.header.parent
+        {
+            return Ok(Some(Reservation::ParentConflict(Box::new(before))));
+        }
+        let repeated = record.requests.iter().find(|(request, _)| seen.contains_key(&(lane, *request)));
+        Ok(repeated.map(|(request, _)| Reservation::Repeated(*request)))
+    }
+
+    /// The last sequence of the unbroken run of removable records from the lowest one on.
+    fn prunable(&self, lane: LaneKey, cursor: u64, clock: u64) -> Result<Option<u64>, Error> {
+        let (first, last) = (lane.slot_key(0), lane.slot_key(cursor));
+        let expired = |record: &[u8]| {
+            let record = postcard::from_bytes::<SlotRecord>(record).ok()?;
+            let over = record.requests.iter().all(|(_, deadline)| *deadline < clock);
+            over.then_some(record.header.sequence)
+        };
+        self.slots.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            let mut through = None;
+            for entry in table.range(first.as_slice()..=last.as_slice())? {
+                let Some(sequence) = expired(entry?.1.value()) else { break };
+                through = Some(sequence);
+            }
+            Ok(through)
+        })
+    }
+
+    fn load_seen(&self) -> Result<(), Error> {
+        let records: Vec<Vec<u8>> = self.slots.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            table.iter()?.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        let mut seen = self.lock_seen();
+        for record in &records {
+            let record: SlotRecord = self.slots.decode(record)?;
+            let lane = LaneKey::of(&record.header);
+            for (request, deadline) in &record.requests {
+                seen.insert((lane, *request), (record.header.sequence, *deadline));
+            }
+        }
+        Ok(())
+    }
+
+    /// A panic while the lock was held cannot leave the map wrong: it changes only after the disk has.
+    fn lock_seen(&self) -> MutexGuard<'_, HashMap<(LaneKey, RequestId), (u64, u64)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn get<T: serde::de::DeserializeOwned>(
+    store: &Store,
+    table: TableDefinition<&[u8], &[u8]>,
+    key: &[u8],
+) -> Result<Option<T>, Error> {
+    let bytes = store.read(|transaction| {
+        let table = transaction.open_table(table)?;
+        Ok(table.get(key)?.map(|record| record.value().to_vec()))
+    })?;
+    bytes.map(|bytes| store.decode(&bytes)).transpose()
+}
+
+fn put(
+    transaction: &WriteTransaction,
+    table: TableDefinition<&[u8], &[u8]>,
+    key: &[u8],
+    record: &[u8],
+) -> Result<(), redb::Error> {
+    transaction.open_table(table)?.insert(key, record)?;
+    Ok(())
+}
+
+fn hold(transaction: &WriteTransaction, signer: Signer, holding: &Holding) -> Result<(), redb::Error> {
+    let mut key = signer_key(signer);
+    key.extend(LaneKey::of(&holding.header).key());
+    let mut table = transaction.open_table(HELD)?;
+    let held = table.get(key.as_slice())?.and_then(|record| postcard::from_bytes::<Holding>(record.value()).ok());
+    if held.is_none_or(|held| held.header.sequence < holding.header.sequence) {
+        table.insert(key.as_slice(), encode(holding).as_slice())?;
+    }
+    Ok(())
+}
+
+fn signer_key(signer: Signer) -> Vec<u8> {
+    match signer {
+        Signer::Operator(operator) => [&[0], operator.as_ref() as &[u8]].concat(),
+        Signer::Gateway(address) => [&[1], address.as_slice()].concat(),
+    }
+}

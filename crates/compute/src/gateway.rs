@@ -1,0 +1,252 @@
+//! The gateway: takes calls, has them run by every executor, and turns agreement into certificates.
+//!
+//! Protocol (see `docs/protocol.md`), seen from here, for each lane:
+//!
+//! 1. calls are collected into a batch as soon as the lane's executors are free ([`queue`]);
+//! 2. round 1 asks every executor; an exchange counts when a stake threshold reports the identical one ([`agreement`]);
+//! 3. the batch's slot is reserved on disk with all its data, then proposed; the same bytes are proposed until the
+//!    threshold has signed or the lane was skipped, also across restarts ([`signing`]);
+//! 4. the callers get their receipts ([`receipt`]), the executors the certificate, and the node is asked to post.
+//!
+//! Dissent, wrong signatures and refusals are kept as evidence. While one batch is being signed the next one runs.
+
+pub mod agreement;
+mod members;
+mod pipeline;
+pub mod queue;
+pub mod receipt;
+mod round;
+mod shared;
+mod signing;
+pub mod slot;
+pub mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use vouch_coding::Srs;
+use vouch_core::{AppId, Batch, OperatorId, RequestId, VerifiedCertificate, ecdsa};
+
+use crate::evidence::Evidence;
+use crate::lane::LaneKey;
+use crate::lane::chain::{ChainView, Peers};
+use crate::wire::{Answer, Call, Refusal, SignedRequest};
+use queue::{Limits, Waiting};
+use receipt::Receipt;
+use shared::{Admitted, Shared};
+
+/// How long a call outlives its own deadline, so that the pipeline can say who answered what.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
+/// Limits and waits of a gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of the store.
+    pub folder: PathBuf,
+    pub limits: Limits,
+    /// As the executors', so that what they would refuse is refused here.
+    pub time_tolerance_seconds: u64,
+    pub deadline_ahead_seconds_max: u64,
+    /// How long a caller waits at most for a certificate.
+    pub call_timeout: Duration,
+    /// How long round 1 may take.
+    pub execute_timeout: Duration,
+    /// How long those who have not reported are waited for once the threshold has.
+    pub straggler_grace: Duration,
+    /// How long one attempt at collecting signatures may take.
+    pub propose_timeout: Duration,
+    /// How long further signatures are waited for once the threshold has signed: each absent signer costs gas.
+    pub signature_grace: Duration,
+    pub certify_timeout: Duration,
+    pub peer_timeout: Duration,
+    /// How long batches are kept after their table's time; must exceed the profile's whole time.
+    pub retention: Duration,
+    /// The operator's word that this store may have forgotten something.
+    pub restored: bool,
+}
+
+impl Config {
+    /// Defaults for a store in `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            limits: Limits { queue_max: 4_096, queue_bytes_max: 64 << 20, batch_max: 256, batch_bytes_max: 1 << 20 },
+            time_tolerance_seconds: 1_800,
+            deadline_ahead_seconds_max: 7 * 86_400,
+            call_timeout: Duration::from_secs(30),
+            execute_timeout: Duration::from_secs(10),
+            straggler_grace: Duration::from_millis(250),
+            propose_timeout: Duration::from_secs(5),
+            signature_grace: Duration::from_millis(15),
+            certify_timeout: Duration::from_secs(5),
+            peer_timeout: Duration::from_secs(3),
+            retention: Duration::from_secs(60 * 86_400),
+            restored: false,
+        }
+    }
+}
+
+/// What a gateway works with.
+pub struct Parts {
+    pub chain: Arc<dyn ChainView>,
+    pub peers: Arc<dyn Peers>,
+    /// What batch data is committed with.
+    pub srs: Arc<Srs>,
+    /// The gateway's secp256k1 key, as registered with its lanes.
+    pub key: [u8; 32],
+    /// Where it says what it needs done on chain. When full, wishes are dropped: they come again.
+    pub wishes: mpsc::Sender<Wish>,
+}
+
+/// Something on chain that the node should do; anyone may send these transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// Make a new operator table: there is none, or it will soon be stale.
+    RefreshTable { app: AppId, table: B256 },
+    /// Post what [`Gateway::unposted`] gives.
+    Post { lane: LaneKey },
+    /// The lane cannot go on without a skip.
+    RequestSkip { lane: LaneKey },
+}
+
+/// Headers to post, with the certificate of the last one.
+#[derive(Clone, Debug)]
+pub struct PostWork {
+    pub headers: Vec<Batch>,
+    pub certificate: VerifiedCertificate,
+}
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error("the gateway's key is not a secret key")]
+    Key(#[from] ecdsa::Error),
+}
+
+/// Why a call gets no receipt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The caller's fault; the same call will fail again.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The queue is full; try again later.
+    #[error("busy: too many calls wait")]
+    Busy,
+    /// This gateway has no lane for the app, or no operator table is there yet.
+    #[error("not ready: {0}")]
+    NotReady(&'static str),
+    /// The stake threshold did not agree in time.
+    #[error("no quorum: {}", describe(answers))]
+    NoQuorum { answers: Vec<(OperatorId, String)> },
+    /// The lane was skipped past the batch; sign a new request.
+    #[error("the lane was skipped past this batch; send a new request")]
+    LaneSkipped,
+    /// The gateway's own trouble.
+    #[error("the gateway failed: {0}")]
+    Gateway(String),
+}
+
+impl CallError {
+    fn no_quorum(waiting: &Waiting) -> Self {
+        Self::NoQuorum { answers: waiting.answers.to_vec() }
+    }
+}
+
+fn describe(answers: &[(OperatorId, String)]) -> String {
+    if answers.is_empty() {
+        return "nobody has answered".into();
+    }
+    answers.iter().map(|(operator, said)| format!("{operator} {said}")).collect::<Vec<_>>().join("; ")
+}
+
+type CallOutcome = Result<Arc<Receipt>, CallError>;
+
+/// A running gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+impl Gateway {
+    /// Opens the store; refuses a damaged one. Proposes nothing until [`Gateway::tick`] has asked the peers.
+    pub fn open(config: Config, parts: Parts) -> Result<Self, Error> {
+        Ok(Self { shared: Arc::new(Shared::open(config, parts)?) })
+    }
+
+    /// The address of the gateway's key.
+    pub fn address(&self) -> Address {
+        self.shared.address
+    }
+
+    /// Has one request answered. The same request again joins the call that is under way, or gets the stored receipt.
+    pub async fn call(&self, signed: SignedRequest) -> CallOutcome {
+        let id = signed.request.id();
+        let deadline = Instant::now() + self.shared.config.call_timeout;
+        let admission = Arc::clone(&self.shared);
+        let admitted = tokio::task::spawn_blocking(move || admission.admit(id, signed, deadline)).await;
+        let mut outcome = match admitted.map_err(|error| CallError::Gateway(error.to_string()))?? {
+            Admitted::Receipt(receipt) => return Ok(receipt),
+            Admitted::Waiting(outcome) => outcome,
+        };
+        let settled = tokio::time::timeout_at(deadline + LAST_MOMENT, outcome.wait_for(Option::is_some)).await;
+        match settled {
+            Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(CallError::NoQuorum { answers: Vec::new() })),
+            Ok(Err(_)) => Err(CallError::Gateway("the call was given up".into())),
+            Err(_) => Err(CallError::NoQuorum { answers: Vec::new() }),
+        }
+    }
+
+    /// The receipt of a request that was certified earlier.
+    pub async fn receipt(&self, request: RequestId) -> Result<Option<Arc<Receipt>>, CallError> {
+        let shared = Arc::clone(&self.shared);
+        let found = tokio::task::spawn_blocking(move || shared.stored_receipt(request)).await;
+        found.map_err(|error| CallError::Gateway(error.to_string()))?
+    }
+
+    /// Answers what executors may ask of a gateway: what it holds of theirs, and its batches.
+    pub async fn handle(&self, body: &[u8]) -> Bytes {
+        let answer = match Call::decode(body) {
+            Ok(call) => {
+                let shared = Arc::clone(&self.shared);
+                let answered = tokio::task::spawn_blocking(move || shared.answer(&call)).await;
+                answered.unwrap_or_else(|error| Answer::Refused(Refusal::HostFailure(error.to_string())))
+            }
+            Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
+        };
+        answer.encode().into()
+    }
+
+    /// What can be posted now: the headers above `cursor` (the registry's, finalized or newer) up to the newest certified
+    /// one, and that one's certificate; none if there is nothing. Blocks.
+    pub fn unposted(&self, lane: LaneKey, cursor: u64) -> Result<Option<PostWork>, CallError> {
+        self.shared.unposted(lane, cursor)
+    }
+
+    /// The lanes of which this is the gateway.
+    pub fn lanes(&self) -> Vec<LaneKey> {
+        self.shared.own_lanes().collect()
+    }
+
+    /// Asks peers, resumes unfinished lanes, wishes for fresh tables, removes what is too old and flushes. Call about
+    /// once a second.
+    pub async fn tick(&self) {
+        self.shared.standings.ask_peers().await;
+        let shared = Arc::clone(&self.shared);
+        let kept = tokio::task::spawn_blocking(move || shared.housekeep()).await;
+        if let Ok(Err(error)) = kept {
+            tracing::error!(%error, "gateway.store failed");
+        }
+        self.shared.wish_fresh_tables();
+    }
+
+    /// Everything kept about lies.
+    pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
+        Ok(self.shared.store.evidence()?)
+    }
+}

@@ -1,0 +1,156 @@
+//! Round 1's outcome: on which exchanges does a stake threshold agree? Pure; the engine feeds it answers.
+
+use std::collections::HashMap;
+
+use alloy_primitives::{B256, U256};
+use vouch_core::{Exchange, RequestId};
+
+use crate::wire::{Refusal, Report};
+
+/// What one executor answered about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It ran and got this leaf.
+    Leaf(B256),
+    /// It refused.
+    Refused(Refusal),
+    /// It answered nothing usable: silent, late, or not in the form of the protocol.
+    Nothing(String),
+}
+
+/// What is known about one request.
+#[derive(Clone, Debug)]
+struct Row {
+    /// What each member said, by its index in the table.
+    said: Vec<Option<Said>>,
+    /// Weight behind each leaf, and the exchange itself.
+    leaves: HashMap<B256, (U256, Exchange)>,
+}
+
+/// How a request stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The threshold agrees on this exchange.
+    Agreed(Exchange),
+    /// Not yet.
+    Open,
+    /// Those who are left could not bring any leaf to the threshold.
+    Hopeless,
+}
+
+/// Collects the reports of one call.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    requests: Vec<RequestId>,
+    weights: Vec<U256>,
+    threshold: U256,
+    rows: Vec<Row>,
+    answered: Vec<bool>,
+}
+
+impl Agreement {
+    /// `weights`: primary weight of every member, by table index; `threshold`: what must agree.
+    pub fn new(requests: Vec<RequestId>, weights: Vec<U256>, threshold: U256) -> Self {
+        let row = Row { said: vec![None; weights.len()], leaves: HashMap::new() };
+        let (rows, answered) = (vec![row; requests.len()], vec![false; weights.len()]);
+        Self { requests, weights, threshold, rows, answered }
+    }
+
+    /// Takes a member's list. A list of another form counts as no answer; a second list is ignored.
+    pub fn reports(&mut self, member: usize, reports: &[Report]) {
+        if !self.first_answer(member) {
+            return;
+        }
+        let fits = reports.len() == self.requests.len()
+            && reports.iter().zip(&self.requests).all(|(report, request)| subject(report) == *request);
+        if !fits {
+            return self.mark(member, &Said::Nothing("its reports are not about what was asked".into()));
+        }
+        for (row, report) in self.rows.iter_mut().zip(reports) {
+            row.say(member, self.weights[member], report);
+        }
+    }
+
+    /// The member gives no answer (any more).
+    pub fn silent(&mut self, member: usize, why: &str) {
+        if self.first_answer(member) {
+            self.mark(member, &Said::Nothing(why.to_owned()));
+        }
+    }
+
+    pub fn verdict(&self, index: usize) -> Verdict {
+        let row = &self.rows[index];
+        let best = row.leaves.values().max_by_key(|(weight, _)| *weight);
+        let best_weight = best.map_or(U256::ZERO, |(weight, _)| *weight);
+        if let Some((_, exchange)) = best.filter(|(weight, _)| *weight >= self.threshold) {
+            return Verdict::Agreed(exchange.clone());
+        }
+        if best_weight.saturating_add(self.open_weight()) < self.threshold { Verdict::Hopeless } else { Verdict::Open }
+    }
+
+    /// Whether more answers could change nothing.
+    pub fn is_decided(&self) -> bool {
+        self.answered.iter().all(|answered| *answered)
+            || (0..self.requests.len()).all(|index| self.verdict(index) != Verdict::Open)
+    }
+
+    /// Whether the threshold has answered, whatever it said: from here on stragglers are waited for only briefly.
+    pub fn threshold_answered(&self) -> bool {
+        let answered = self.weights.iter().zip(&self.answered).filter(|(_, answered)| **answered);
+        answered.fold(U256::ZERO, |sum, (weight, _)| sum.saturating_add(*weight)) >= self.threshold
+    }
+
+    /// What every member said about a request, by table index; none where it did not answer.
+    pub fn said(&self, index: usize) -> &[Option<Said>] {
+        &self.rows[index].said
+    }
+
+    /// A member whose own result is the agreed one, so that its output can be used.
+    pub fn holder(&self, index: usize, leaf: B256) -> Option<usize> {
+        self.rows[index].said.iter().position(|said| *said == Some(Said::Leaf(leaf)))
+    }
+
+    /// Whether the member reported a leaf that is not the agreed one.
+    pub fn dissents(&self, member: usize) -> bool {
+        (0..self.requests.len()).any(|index| match (&self.rows[index].said[member], self.verdict(index)) {
+            (Some(Said::Leaf(leaf)), Verdict::Agreed(exchange)) => *leaf != exchange.leaf(),
+            _ => false,
+        })
+    }
+
+    fn first_answer(&mut self, member: usize) -> bool {
+        !std::mem::replace(&mut self.answered[member], true)
+    }
+
+    fn mark(&mut self, member: usize, said: &Said) {
+        for row in &mut self.rows {
+            row.said[member] = Some(said.clone());
+        }
+    }
+
+    fn open_weight(&self) -> U256 {
+        let open = self.weights.iter().zip(&self.answered).filter(|(_, answered)| !**answered);
+        open.fold(U256::ZERO, |sum, (weight, _)| sum.saturating_add(*weight))
+    }
+}
+
+impl Row {
+    fn say(&mut self, member: usize, weight: U256, report: &Report) {
+        self.said[member] = Some(match report {
+            Report::Refused(_, refusal) => Said::Refused(refusal.clone()),
+            Report::Ran(exchange) => {
+                let leaf = exchange.leaf();
+                let entry = self.leaves.entry(leaf).or_insert_with(|| (U256::ZERO, exchange.clone()));
+                entry.0 = entry.0.saturating_add(weight);
+                Said::Leaf(leaf)
+            }
+        });
+    }
+}
+
+fn subject(report: &Report) -> RequestId {
+    match report {
+        Report::Ran(exchange) => exchange.request_id,
+        Report::Refused(request, _) => *request,
+    }
+}

@@ -1,0 +1,270 @@
+//! One lane's pipeline: while one batch is being signed, the next one is being executed.
+//!
+//! The task owns the lane's queue and its newest slot, so nothing here is shared; long work runs in two other tasks, at
+//! most one of each kind, and comes back as a value.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use vouch_core::Batch;
+
+use super::members::Members;
+use super::queue::{Queue, Waiting};
+use super::round::{self, AgreedCall};
+use super::signing::{self, BuildError, Ending, Frame, Proposal};
+use super::slot::{Blocked, next_slot};
+use super::shared::Shared;
+use super::{CallError, Wish};
+use crate::lane::LaneKey;
+
+/// How often calls are expired and the chain is looked at while nothing else happens.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A finished signing task: how it ended, or the calls whose batch could not be built.
+type Signed = Result<Ending, (BuildError, Vec<AgreedCall>)>;
+
+/// A round's agreed calls, waiting for the slot.
+struct Ready {
+    program_id: vouch_core::ProgramId,
+    reference_timestamp: u32,
+    members: Members,
+    agreed: VecDeque<AgreedCall>,
+}
+
+/// The lane's task.
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    lane: LaneKey,
+    calls: mpsc::Receiver<Waiting>,
+    queue: Queue,
+    /// The newest slot this gateway reserved.
+    last: Option<Batch>,
+    executing: Option<JoinHandle<round::Outcome>>,
+    ready: Option<Ready>,
+    signing: Option<JoinHandle<Signed>>,
+    /// Slots of an earlier life that were not certified, oldest first.
+    unfinished: VecDeque<Proposal>,
+}
+
+impl Pipeline {
+    /// Reads the lane's unfinished slots; they are proposed again, byte for byte, before anything new.
+    pub fn new(shared: Arc<Shared>, lane: LaneKey, calls: mpsc::Receiver<Waiting>) -> Result<Self, crate::store::Error> {
+        let cursor = shared.chain.lane(lane).map_or(0, |state| state.cursor);
+        let last = shared.store.newest_slot(lane)?.map(|record| record.header);
+        let mut unfinished = VecDeque::new();
+        for record in shared.store.slots_after(lane, cursor, usize::MAX)? {
+            let hash = record.header.hash();
+            if shared.store.signatures(hash)?.is_none()
+                && let Some(data) = shared.store.data(hash)?
+            {
+                unfinished.push_back(Proposal { record, data });
+            }
+        }
+        let queue = Queue::new(shared.config.limits);
+        Ok(Self { shared, lane, calls, queue, last, executing: None, ready: None, signing: None, unfinished })
+    }
+
+    /// Runs until every sender of calls is gone.
+    pub async fn run(mut self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.advance();
+            tokio::select! {
+                call = self.calls.recv() => match call {
+                    Some(call) => self.take_calls(call),
+                    None => return,
+                },
+                outcome = finished(&mut self.executing) => self.executed(outcome),
+                ending = finished(&mut self.signing) => self.signed(ending),
+                _ = ticks.tick() => self.expire(),
+            }
+        }
+    }
+
+    /// Takes everything that has arrived, so that it goes into one batch.
+    fn take_calls(&mut self, first: Waiting) {
+        let mut next = Some(first);
+        while let Some(call) = next {
+            if let Err(refused) = self.queue.push(call) {
+                self.shared.fail(refused.id, CallError::Busy);
+            }
+            next = self.calls.try_recv().ok();
+        }
+    }
+
+    /// Starts whatever can start.
+    fn advance(&mut self) {
+        self.start_signing();
+        self.start_executing();
+    }
+
+    fn start_executing(&mut self) {
+        if self.executing.is_some() || self.ready.is_some() || self.queue.is_empty() {
+            return;
+        }
+        let Some((program_id, calls)) = self.queue.take() else { return };
+        let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.queue.put_back(calls) };
+        let (shared, app) = (Arc::clone(&self.shared), self.lane.app);
+        self.executing = Some(tokio::spawn(async move { round::run(&shared, app, program_id, members, calls).await }));
+    }
+
+    fn executed(&mut self, outcome: Option<round::Outcome>) {
+        let Some(outcome) = outcome else { return };
+        self.queue.put_back(outcome.open);
+        for waiting in outcome.hopeless {
+            self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
+        }
+        if outcome.agreed.is_empty() {
+            return;
+        }
+        let reference_timestamp = outcome.members.table.table().reference_timestamp();
+        let (program_id, members, agreed) = (outcome.program_id, outcome.members, outcome.agreed.into());
+        self.ready = Some(Ready { program_id, reference_timestamp, members, agreed });
+    }
+
+    fn start_signing(&mut self) {
+        if self.signing.is_some() {
+            return;
+        }
+        if let Some(proposal) = self.unfinished.pop_front() {
+            return self.resume(proposal);
+        }
+        let Some(ready) = &self.ready else { return };
+        let Some(frame) = self.frame(ready) else { return };
+        let Some(mut ready) = self.ready.take() else { return };
+        let count = signing::fitting(ready.agreed.make_contiguous());
+        let agreed: Vec<AgreedCall> = ready.agreed.drain(..count).collect();
+        let (shared, members) = (Arc::clone(&self.shared), ready.members.clone());
+        if !ready.agreed.is_empty() {
+            self.ready = Some(ready);
+        }
+        self.signing = Some(tokio::spawn(build_and_certify(shared, members, frame, agreed)));
+    }
+
+    /// The next slot's frame, or the reason why there is none told to the node.
+    fn frame(&self, ready: &Ready) -> Option<Frame> {
+        let (chain, app) = (&self.shared.chain, self.lane.app);
+        let (state, app_state) = (chain.lane(self.lane)?, chain.app(app)?);
+        let standing = self.shared.standings.standing(self.lane).ok()?;
+        match next_slot(self.last.as_ref(), &state, standing) {
+            Ok(slot) => Some(Frame {
+                lane: self.lane,
+                app: app_state,
+                program_id: ready.program_id,
+                reference_timestamp: ready.reference_timestamp,
+                slot,
+            }),
+            Err(Blocked::WindowFull) => {
+                self.shared.wish(Wish::Post { lane: self.lane });
+                None
+            }
+            Err(Blocked::SkipNeeded) => {
+                self.shared.wish(Wish::RequestSkip { lane: self.lane });
+                None
+            }
+            Err(Blocked::NotReady) => None,
+        }
+    }
+
+    /// Goes on with a slot of an earlier life; waits until the chain view knows its table.
+    fn resume(&mut self, proposal: Proposal) {
+        match self.shared.members_at(&proposal.record.header) {
+            Some(members) => {
+                let shared = Arc::clone(&self.shared);
+                self.signing = Some(tokio::spawn(async move { Ok(certify(shared, members, proposal, false).await) }));
+            }
+            None => self.unfinished.push_front(proposal),
+        }
+    }
+
+    fn signed(&mut self, ending: Option<Signed>) {
+        match ending {
+            Some(Ok(Ending::Certified { proposal, members, signatures, .. })) => {
+                self.advance_last(&proposal.record.header);
+                self.wish_post(&proposal.record.header);
+                tokio::spawn(signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures));
+            }
+            Some(Ok(Ending::Skipped { proposal })) => {
+                self.advance_last(&proposal.record.header);
+                let requests = proposal.record.requests;
+                requests.into_iter().for_each(|request| self.shared.fail(request, CallError::LaneSkipped));
+            }
+            Some(Err((error, agreed))) => {
+                tracing::error!(lane = %self.lane, %error, "gateway.batch.build failed");
+                let failure = CallError::Gateway(error.to_string());
+                agreed.into_iter().for_each(|call| self.shared.fail(call.waiting.id, failure.clone()));
+            }
+            None => {}
+        }
+    }
+
+    fn advance_last(&mut self, header: &Batch) {
+        if self.last.as_ref().is_none_or(|last| last.sequence < header.sequence) {
+            self.last = Some(header.clone());
+        }
+    }
+
+    /// Half of the window used: time to post, so that it never fills.
+    fn wish_post(&self, header: &Batch) {
+        if let Some(state) = self.shared.chain.lane(self.lane)
+            && header.sequence > state.cursor + u64::from(state.window) / 2
+        {
+            self.shared.wish(Wish::Post { lane: self.lane });
+        }
+    }
+
+    fn expire(&mut self) {
+        for waiting in self.queue.expire(self.shared.now_ms()) {
+            self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
+        }
+    }
+}
+
+/// Builds and reserves, then sees the batch certified.
+async fn build_and_certify(shared: Arc<Shared>, members: Members, frame: Frame, agreed: Vec<AgreedCall>) -> Signed {
+    let builder = Arc::clone(&shared);
+    let built = tokio::task::spawn_blocking(move || {
+        let built = signing::build(&builder, frame, &agreed);
+        built.map_err(|error| (error, agreed))
+    });
+    let proposal = built.await.unwrap_or_else(|panic| Err((BuildError::Panicked(panic.to_string()), Vec::new())))?;
+    Ok(certify(shared, members, proposal, true).await)
+}
+
+/// Collects signatures, then stores the certificate and answers the callers.
+async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fresh: bool) -> Ending {
+    let ending = signing::collect(&shared, members, proposal, fresh).await;
+    if let Ending::Certified { proposal, signatures, certificate, .. } = &ending {
+        let (proposal, signatures, certificate) = (proposal.clone(), signatures.clone(), certificate.as_ref().clone());
+        let answered = tokio::task::spawn_blocking(move || shared.certified(&proposal, &signatures, certificate)).await;
+        if let Ok(Err(error)) = answered {
+            tracing::error!(%error, "gateway.certificate.store failed");
+        }
+    }
+    ending
+}
+
+/// Waits for a task; for ever if there is none. A task that panicked is logged and gives none.
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    let Some(handle) = task else { return pending().await };
+    let done = handle.await;
+    *task = None;
+    done.inspect_err(|error| tracing::error!(%error, "gateway.pipeline task failed")).ok()
+}
+
+impl Drop for Pipeline {
+    /// A pipeline that ends takes its work along.
+    fn drop(&mut self) {
+        if let Some(task) = &self.executing {
+            task.abort();
+        }
+        if let Some(task) = &self.signing {
+            task.abort();
+        }
+    }
+}

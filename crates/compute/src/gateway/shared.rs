@@ -1,0 +1,390 @@
+//! What calls, pipelines and rounds of a gateway share: the store, the callers that wait, and the way to the peers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use vouch_coding::Srs;
+use vouch_core::{AppId, Batch, BatchHash, Domain, ProgramId, RequestId, VerifiedCertificate, ecdsa};
+
+use super::members::Members;
+use super::pipeline::Pipeline;
+use super::queue::Waiting;
+use super::receipt::{Receipt, Receipts};
+use super::signing::Proposal;
+use super::store::{GatewayStore, SlotRecord};
+use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
+use crate::evidence::Evidence;
+use crate::lane::LaneKey;
+use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Release, Table};
+use crate::lane::floor::Saved;
+use crate::lane::standing::{Memory, Standings};
+use crate::quorum;
+use crate::request::Rules;
+use crate::store::Error as StoreError;
+use crate::wire::{Answer, Call, CertifyCall, EcdsaSignatureBytes, Refusal, SignedRequest, Signer};
+
+/// The most headers that one post takes; the registry's limit.
+const POST_HEADERS_MAX: usize = 256;
+/// Batches removed from the store per lane and tick at most.
+const PRUNE_MAX: usize = 64;
+
+pub struct Shared {
+    pub config: Config,
+    pub chain: Arc<dyn ChainView>,
+    pub peers: Arc<dyn Peers>,
+    pub srs: Arc<Srs>,
+    pub address: Address,
+    pub store: Arc<GatewayStore>,
+    pub standings: Standings<GatewayMemory>,
+    key: [u8; 32],
+    wishes: mpsc::Sender<Wish>,
+    /// Who waits for which request.
+    callers: Mutex<HashMap<RequestId, watch::Sender<Option<CallOutcome>>>>,
+    /// The running pipelines.
+    lanes: Mutex<HashMap<LaneKey, mpsc::Sender<Waiting>>>,
+    runtime: tokio::runtime::Handle,
+    started: Instant,
+}
+
+/// What became of a call at the door.
+pub enum Admitted {
+    Receipt(Arc<Receipt>),
+    Waiting(watch::Receiver<Option<CallOutcome>>),
+}
+
+/// The gateway's memory, as [`Standings`] needs it.
+pub struct GatewayMemory {
+    store: Arc<GatewayStore>,
+    address: Address,
+}
+
+impl Memory for GatewayMemory {
+    fn signer(&self) -> Signer {
+        Signer::Gateway(self.address)
+    }
+
+    fn is_own(&self, header: &Batch, signature: &[u8]) -> bool {
+        ecdsa::verify(header.hash().0, signature, self.address).is_ok()
+    }
+
+    fn slot_header(&self, lane: LaneKey, sequence: u64) -> Result<Option<Batch>, StoreError> {
+        Ok(self.store.slot(lane, sequence)?.map(|record| record.header))
+    }
+
+    fn pruned_through(&self, lane: LaneKey) -> Result<u64, StoreError> {
+        self.store.pruned_through(lane)
+    }
+
+    fn created_at_block(&self) -> u64 {
+        self.store.created_at_block()
+    }
+
+    fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, StoreError> {
+        self.store.floor(lane)
+    }
+
+    fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), StoreError> {
+        self.store.save_floor(lane, saved)
+    }
+}
+
+impl Shared {
+    pub fn open(config: Config, parts: Parts) -> Result<Self, Error> {
+        let Parts { chain, peers, srs, key, wishes } = parts;
+        let address = ecdsa::address(&key)?;
+        let (chain_id, registry, block) = (chain.chain_id(), chain.registry(), chain.head().number);
+        let store = Arc::new(GatewayStore::open(&config.folder, chain_id, registry, address, block)?);
+        let memory = Arc::new(GatewayMemory { store: Arc::clone(&store), address });
+        let (own_chain, own_peers) = (Arc::clone(&chain), Arc::clone(&peers));
+        let standings = Standings::new(memory, own_chain, own_peers, config.peer_timeout, config.restored);
+        let (callers, lanes, started) = (Mutex::default(), Mutex::default(), Instant::now());
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Self { config, chain, peers, srs, address, store, standings, key, wishes, callers, lanes, runtime, started })
+    }
+
+    /// Milliseconds since the start.
+    pub fn now_ms(&self) -> u64 {
+        self.millis(Instant::now())
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub fn sign(&self, header: &Batch) -> Result<EcdsaSignatureBytes, ecdsa::Error> {
+        ecdsa::sign(header.hash().0, &self.key).map(EcdsaSignatureBytes::from)
+    }
+
+    pub async fn call(&self, to: Signer, body: Bytes, timeout: Duration) -> Result<Answer, PeerError> {
+        let answer = self.peers.call(to, body, timeout).await?;
+        Answer::decode(&answer).map_err(|error| PeerError::Unreachable(error.to_string()))
+    }
+
+    /// Says what the node should do; a full queue drops it, since everything wished for is wished for again.
+    pub fn wish(&self, wish: Wish) {
+        if self.wishes.try_send(wish).is_err() {
+            tracing::debug!(?wish, "gateway.wish dropped");
+        }
+    }
+
+    pub fn keep_evidence(&self, evidence: &Evidence) {
+        match self.store.keep_evidence(evidence) {
+            Ok(true) => tracing::warn!(kind = evidence.name(), "gateway.evidence.keep"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "gateway.evidence.keep failed"),
+        }
+    }
+
+    /// Lets a call in: a stored receipt at once, the same call under way joined, or a place in its lane's queue. Blocks.
+    pub fn admit(self: &Arc<Self>, id: RequestId, signed: SignedRequest, deadline: Instant) -> Result<Admitted, CallError> {
+        if let Some(receipt) = self.stored_receipt(id)? {
+            return Ok(Admitted::Receipt(receipt));
+        }
+        self.check(&signed)?;
+        let lane = self.lane_of(signed.request.app)?;
+        let (receiver, is_new) = self.join(id);
+        if is_new {
+            self.enter(id, signed, lane, deadline).unwrap_or_else(|error| self.fail(id, error));
+        }
+        Ok(Admitted::Waiting(receiver))
+    }
+
+    /// Queues a call, unless it has a slot already: then it is answered when that slot is certified, and must not enter
+    /// another batch.
+    fn enter(self: &Arc<Self>, id: RequestId, signed: SignedRequest, lane: LaneKey, deadline: Instant) -> Result<(), CallError> {
+        if let Some(place) = self.store.place(id).map_err(internal)? {
+            return self.enter_again(id, place.batch, lane);
+        }
+        let give_up_at_ms = self.millis(deadline);
+        let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms, answers: Arc::default() };
+        self.pipeline(lane)?.try_send(waiting).map_err(|_| CallError::Busy)
+    }
+
+    /// The slot may have been certified between the first look and the place in the list of callers.
+    fn enter_again(&self, id: RequestId, batch: BatchHash, lane: LaneKey) -> Result<(), CallError> {
+        if let Some(receipt) = self.stored_receipt(id)? {
+            self.settle(id, Ok(receipt));
+            return Ok(());
+        }
+        let record = self.store.slot_of(batch).map_err(internal)?;
+        let cursor = self.chain.lane(lane).map_or(0, |state| state.cursor);
+        let skipped = record.is_none_or(|record| record.header.sequence <= cursor);
+        if skipped { Err(CallError::LaneSkipped) } else { Ok(()) }
+    }
+
+    fn check(&self, signed: &SignedRequest) -> Result<(), CallError> {
+        let refused = CallError::Refused;
+        let (app, program_id) = (signed.request.app, signed.request.program_id);
+        self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
+        let release = self.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
+        let rules = Rules {
+            app,
+            program_id,
+            clock: self.chain.clock(),
+            time_tolerance_seconds: self.config.time_tolerance_seconds,
+            deadline_ahead_seconds_max: self.config.deadline_ahead_seconds_max,
+            payload_bytes_max: release.program.limits.payload_bytes,
+            domain: Domain { chain_id: U256::from(self.chain.chain_id()), registry: self.chain.registry() },
+        };
+        rules.check(signed).and_then(|()| rules.check_signature(signed)).map_err(refused)
+    }
+
+    fn release(&self, app: AppId, program_id: ProgramId) -> Option<Arc<Release>> {
+        self.chain.release(program_id).filter(|release| release.app == app)
+    }
+
+    fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {
+        let lane = self.own_lanes().find(|lane| lane.app == app);
+        lane.ok_or(CallError::NotReady("this gateway has no lane of the app"))
+    }
+
+    pub fn own_lanes(&self) -> impl Iterator<Item = LaneKey> + '_ {
+        let apps = self.chain.apps().into_iter();
+        let lanes = apps.flat_map(|(app, lanes)| (1..=lanes).map(move |lane| LaneKey { app, lane }));
+        lanes.filter(|lane| self.chain.lane(*lane).is_some_and(|state| state.gateway == self.address))
+    }
+
+    fn join(&self, id: RequestId) -> (watch::Receiver<Option<CallOutcome>>, bool) {
+        let mut callers = lock(&self.callers);
+        match callers.get(&id) {
+            Some(sender) => (sender.subscribe(), false),
+            None => {
+                let (sender, receiver) = watch::channel(None);
+                callers.insert(id, sender);
+                (receiver, true)
+            }
+        }
+    }
+
+    /// The lane's pipeline, started if it does not run.
+    fn pipeline(self: &Arc<Self>, lane: LaneKey) -> Result<mpsc::Sender<Waiting>, CallError> {
+        let mut lanes = lock(&self.lanes);
+        if let Some(sender) = lanes.get(&lane).filter(|sender| !sender.is_closed()) {
+            return Ok(sender.clone());
+        }
+        let (sender, receiver) = mpsc::channel(self.config.limits.queue_max);
+        let pipeline = Pipeline::new(Arc::clone(self), lane, receiver).map_err(internal)?;
+        self.runtime.spawn(pipeline.run());
+        lanes.insert(lane, sender.clone());
+        Ok(sender)
+    }
+
+    pub fn fail(&self, id: RequestId, error: CallError) {
+        self.settle(id, Err(error));
+    }
+
+    fn settle(&self, id: RequestId, outcome: CallOutcome) {
+        if let Some(sender) = lock(&self.callers).remove(&id) {
+            sender.send_replace(Some(outcome));
+        }
+    }
+
+    /// Stores a certificate and answers everyone who waits for a call of the batch. Blocks.
+    pub fn certified(
+        &self,
+        proposal: &Proposal,
+        signatures: &[crate::wire::OperatorSignature],
+        certificate: VerifiedCertificate,
+    ) -> Result<(), CallError> {
+        let record = &proposal.record;
+        self.store.certify(&record.header, signatures).map_err(internal)?;
+        let receipts = Receipts::new(record.header.clone(), &proposal.data, certificate).map_err(internal)?;
+        for (index, id) in (0u32..).zip(&record.requests) {
+            if lock(&self.callers).contains_key(id) {
+                self.settle(*id, receipts.receipt(index).map(Arc::new).map_err(internal));
+            }
+        }
+        Ok(())
+    }
+
+    /// The receipt of a certified request, from the store.
+    pub fn stored_receipt(&self, id: RequestId) -> Result<Option<Arc<Receipt>>, CallError> {
+        let Some(place) = self.store.place(id).map_err(internal)? else { return Ok(None) };
+        let Some(record) = self.store.slot_of(place.batch).map_err(internal)? else { return Ok(None) };
+        let Some(certificate) = self.certificate_of(&record)? else { return Ok(None) };
+        let Some(data) = self.store.data(place.batch).map_err(internal)? else { return Ok(None) };
+        let receipts = Receipts::new(record.header, &data, certificate).map_err(internal)?;
+        receipts.receipt(place.index).map(Arc::new).map(Some).map_err(internal)
+    }
+
+    /// The stored certificate of a slot's batch; none if it has none (yet).
+    fn certificate_of(&self, record: &SlotRecord) -> Result<Option<VerifiedCertificate>, CallError> {
+        let header = &record.header;
+        let Some(signatures) = self.store.signatures(header.hash()).map_err(internal)? else { return Ok(None) };
+        let table = self.table_at(header.app, header.program_id, header.reference_timestamp);
+        let table = table.ok_or(CallError::NotReady("the batch's operator table is not known yet"))?;
+        quorum::assemble(&table, header, &signatures).map(Some).map_err(internal)
+    }
+
+    fn table_at(&self, app: AppId, program_id: ProgramId, reference_timestamp: u32) -> Option<Arc<Table>> {
+        let release = self.release(app, program_id)?;
+        self.chain.table(app, release.table, reference_timestamp)
+    }
+
+    /// The members under whose table the next batch is made; none while there is no fresh table.
+    pub fn members(&self, app: AppId, program_id: ProgramId) -> Option<Members> {
+        let (state, release) = (self.chain.app(app)?, self.release(app, program_id)?);
+        let table = self.chain.latest_table(app, release.table);
+        let age = table.as_ref().map_or(u64::MAX, |table| self.age(table));
+        if self.needs_refresh(age, state.staleness_seconds) {
+            self.wish(Wish::RefreshTable { app, table: release.table });
+        }
+        // A batch must also be signed and posted before its table is stale: the last fifth is left for that.
+        let usable = table.filter(|_| age <= u64::from(state.staleness_seconds) * 4 / 5)?;
+        Some(Members::new(usable, state.threshold_bips, app, self.peers.as_ref()))
+    }
+
+    /// The members of the table of this timestamp, for a slot that was reserved under it.
+    pub fn members_at(&self, header: &Batch) -> Option<Members> {
+        let state = self.chain.app(header.app)?;
+        let table = self.table_at(header.app, header.program_id, header.reference_timestamp)?;
+        Some(Members::new(table, state.threshold_bips, header.app, self.peers.as_ref()))
+    }
+
+    fn age(&self, table: &Table) -> u64 {
+        self.chain.clock().saturating_sub(u64::from(table.table().reference_timestamp()))
+    }
+
+    fn needs_refresh(&self, age: u64, staleness_seconds: u32) -> bool {
+        age > u64::from(staleness_seconds) / 2
+    }
+
+    /// Wishes for a fresh wasm table of every app that this gateway serves, so that the next call need not wait for one.
+    pub fn wish_fresh_tables(&self) {
+        let mut apps: Vec<AppId> = self.own_lanes().map(|lane| lane.app).collect();
+        apps.dedup();
+        for app in apps {
+            let Some(state) = self.chain.app(app) else { continue };
+            let age = self.chain.latest_table(app, B256::ZERO).map_or(u64::MAX, |table| self.age(&table));
+            if self.needs_refresh(age, state.staleness_seconds) {
+                self.wish(Wish::RefreshTable { app, table: B256::ZERO });
+            }
+        }
+    }
+
+    pub fn unposted(&self, lane: LaneKey, cursor: u64) -> Result<Option<PostWork>, CallError> {
+        let mut slots = self.store.slots_after(lane, cursor, POST_HEADERS_MAX).map_err(internal)?;
+        let is_next = |(index, record): &(usize, &SlotRecord)| record.header.sequence == cursor + 1 + *index as u64;
+        let unbroken = slots.iter().enumerate().take_while(is_next).count();
+        slots.truncate(unbroken);
+        while let Some(last) = slots.last() {
+            if let Some(certificate) = self.certificate_of(last)? {
+                let headers = slots.into_iter().map(|record| record.header).collect();
+                return Ok(Some(PostWork { headers, certificate }));
+            }
+            slots.pop();
+        }
+        Ok(None)
+    }
+
+    /// Answers an executor.
+    pub fn answer(&self, call: &Call) -> Answer {
+        let answer = match call {
+            Call::Held(Signer::Operator(operator)) => self.store.held(*operator).map(Answer::Held),
+            Call::Held(Signer::Gateway(_)) => Ok(Answer::Held(Vec::new())),
+            Call::Batch(hash) => self.batch(*hash).map(|batch| Answer::Batch(batch.map(Box::new))),
+            Call::Execute(_) | Call::Propose(_) | Call::Certify(_) => {
+                Ok(Answer::Refused(Refusal::Malformed("this is a gateway".into())))
+            }
+        };
+        answer.unwrap_or_else(|error| {
+            tracing::error!(%error, "gateway.store failed");
+            Answer::Refused(Refusal::StoreFailed)
+        })
+    }
+
+    fn batch(&self, hash: BatchHash) -> Result<Option<CertifyCall>, StoreError> {
+        let (Some(record), Some(signatures)) = (self.store.slot_of(hash)?, self.store.signatures(hash)?) else {
+            return Ok(None);
+        };
+        let SlotRecord { header, gateway_signature, .. } = record;
+        Ok(Some(CertifyCall { header, gateway_signature, signatures, data: self.store.data(hash)? }))
+    }
+
+    /// Starts the pipelines of lanes with unfinished slots, removes what is too old, flushes.
+    pub fn housekeep(self: &Arc<Self>) -> Result<(), StoreError> {
+        let before = self.chain.clock().saturating_sub(self.config.retention.as_secs());
+        for lane in self.own_lanes().collect::<Vec<_>>() {
+            if let Err(error) = self.pipeline(lane) {
+                tracing::error!(%lane, %error, "gateway.pipeline failed");
+            }
+            if let Some(state) = self.chain.lane(lane) {
+                self.store.prune(lane, state.cursor, before, PRUNE_MAX)?;
+            }
+        }
+        self.store.flush()
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> CallError {
+    CallError::Gateway(error.to_string())
+}
+
+/// Every change under these locks is complete before anything that could panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,326 @@
+//! Round 2 and 3: build a batch, reserve its slot, collect signatures until the certificate stands, hand it out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{B256, Bytes, U256};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep, timeout_at};
+use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
+
+use super::shared::Shared;
+use super::members::{Member, Members};
+use super::round::AgreedCall;
+use super::slot::NextSlot;
+use super::store::SlotRecord;
+use crate::evidence::Evidence;
+use crate::lane::LaneKey;
+use crate::lane::chain::AppState;
+use crate::quorum;
+use crate::wire::{
+    Answer, BlsSignatureBytes, Call, CertifyCall, Opening, OperatorSignature, ProposeCall, ProposedData, Refusal,
+};
+
+/// The longest wait between two attempts at one executor.
+const RETRY_WAIT_MAX: Duration = Duration::from_millis(500);
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(10);
+
+/// A batch whose slot is reserved.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub record: SlotRecord,
+    pub data: Bytes,
+}
+
+/// How a proposal ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The threshold signed.
+    Certified { proposal: Proposal, members: Members, signatures: Vec<OperatorSignature>, certificate: Box<VerifiedCertificate> },
+    /// The lane was skipped past this slot: it can never be posted.
+    Skipped { proposal: Proposal },
+}
+
+/// Why no proposal could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error("the batch data cannot be built")]
+    Data(#[from] vouch_core::batch_data::Error),
+    #[error("the blob cannot be committed to")]
+    Coding(#[from] vouch_coding::Error),
+    #[error("the slot is reserved already")]
+    SlotTaken,
+    #[error("building it panicked: {0}")]
+    Panicked(String),
+    #[error("the gateway's key cannot sign")]
+    Key(#[from] vouch_core::ecdsa::Error),
+}
+
+/// What a header says beside its data.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub lane: LaneKey,
+    pub app: AppState,
+    pub program_id: ProgramId,
+    pub reference_timestamp: u32,
+    pub slot: NextSlot,
+}
+
+/// How many of the agreed calls fit one batch's data; at least one.
+pub fn fitting(agreed: &[AgreedCall]) -> usize {
+    let mut bytes = 8usize;
+    let fits = agreed.iter().take_while(|call| {
+        bytes = bytes.saturating_add(call.waiting.signed.payload.len() + call.output.len() + 512);
+        bytes <= vouch_core::batch_data::LEN_MAX
+    });
+    fits.count().max(1)
+}
+
+/// Builds the batch and reserves its slot: on disk when this returns, before anybody sees a signature. Blocks.
+pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Proposal, BuildError> {
+    let data = BatchData::new(agreed.iter().map(entry).collect())?.encode();
+    let leaves: Vec<B256> = agreed.iter().map(|call| call.exchange.leaf()).collect();
+    let (commitment, opening) = shared.srs.commit_data(&data)?;
+    let header = Batch {
+        chain_id: U256::from(shared.chain.chain_id()),
+        registry: shared.chain.registry(),
+        app: frame.lane.app,
+        operator_set_id: frame.app.operator_set_id,
+        profile_id: frame.app.profile,
+        program_id: frame.program_id,
+        lane: frame.lane.lane,
+        sequence: frame.slot.sequence,
+        parent: frame.slot.parent,
+        exchanges_root: merkle::root(&leaves),
+        exchange_count: leaves.len() as u32,
+        fees_root: B256::ZERO,
+        inbox_cursor: 0,
+        data_commitment_x: commitment.x,
+        data_commitment_y: commitment.y,
+        data_length: data.len() as u64,
+        reference_timestamp: frame.reference_timestamp,
+    };
+    let record = SlotRecord {
+        gateway_signature: shared.sign(&header)?,
+        header,
+        parent: frame.slot.parent_header,
+        opening: Opening { value: opening.value, proof: opening.proof },
+        requests: agreed.iter().map(|call| call.waiting.id).collect(),
+    };
+    if !shared.store.reserve(&record, &data)? {
+        return Err(BuildError::SlotTaken);
+    }
+    Ok(Proposal { record, data: data.into() })
+}
+
+fn entry(call: &AgreedCall) -> Entry {
+    let signed = &call.waiting.signed;
+    Entry {
+        request: signed.request.clone(),
+        origin: Origin::Signed,
+        signature: signed.signature.clone(),
+        payload: signed.payload.clone(),
+        reads: Bytes::new(),
+        status: call.exchange.status,
+        output: call.output.clone(),
+        pre_state: call.exchange.pre_state,
+        post_state: call.exchange.post_state,
+    }
+}
+
+/// Proposes until the threshold has signed or the lane was skipped. `fresh`: the executors have just run these requests,
+/// so their ids are enough.
+pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal, fresh: bool) -> Ending {
+    let mut collector = Collector { signatures: BTreeMap::new(), weight: U256::ZERO, members, proposal, fresh };
+    loop {
+        if let Some(certificate) = collector.attempt(shared).await {
+            let (signatures, certificate) = (collector.singles(), Box::new(certificate));
+            return Ending::Certified { proposal: collector.proposal, members: collector.members, signatures, certificate };
+        }
+        if collector.is_skipped(shared) {
+            return Ending::Skipped { proposal: collector.proposal };
+        }
+        collector.keep_what_came(shared);
+        sleep(RETRY_WAIT_MAX).await;
+    }
+}
+
+struct Collector {
+    members: Members,
+    proposal: Proposal,
+    fresh: bool,
+    /// By table index. Checked only together, when the threshold is there.
+    signatures: BTreeMap<usize, BlsSignatureBytes>,
+    weight: U256,
+}
+
+type Signed = (usize, Result<BlsSignatureBytes, Refusal>);
+
+impl Collector {
+    /// Asks everyone who has not signed; a certificate once the threshold has signed.
+    async fn attempt(&mut self, shared: &Arc<Shared>) -> Option<VerifiedCertificate> {
+        let deadline = Instant::now() + shared.config.propose_timeout;
+        let mut pending = self.ask_missing(shared, deadline);
+        let mut until = deadline;
+        while let Ok(Some((index, answer))) = timeout_at(until, pending.next()).await {
+            match answer {
+                Ok(signature) => self.add(index, signature),
+                Err(refusal) => self.refused(index, &refusal),
+            }
+            if self.weight >= self.members.threshold {
+                until = until.min(Instant::now() + shared.config.signature_grace);
+            }
+        }
+        self.assemble(shared).await
+    }
+
+    fn ask_missing(&self, shared: &Arc<Shared>, deadline: Instant) -> FuturesUnordered<BoxFuture<'static, Signed>> {
+        let bodies = Bodies::new(&self.proposal, self.fresh);
+        let missing = (0..self.members.count()).filter(|index| !self.signatures.contains_key(index));
+        missing
+            .filter_map(|index| {
+                let member = self.members.reachable(index)?;
+                let ask = propose(Arc::clone(shared), index, member, bodies.clone(), deadline);
+                Some(Box::pin(ask) as BoxFuture<'static, Signed>)
+            })
+            .collect()
+    }
+
+    fn add(&mut self, index: usize, signature: BlsSignatureBytes) {
+        if self.signatures.insert(index, signature).is_none() {
+            self.weight = self.weight.saturating_add(self.members.weight(index));
+        }
+    }
+
+    fn refused(&self, index: usize, refusal: &Refusal) {
+        let operator = self.members.operator(index);
+        tracing::warn!(%operator, sequence = self.proposal.record.header.sequence, %refusal, "gateway.propose.refused");
+    }
+
+    /// One pairing if all are good; else the bad ones are found one by one, kept as evidence and dropped.
+    async fn assemble(&mut self, shared: &Shared) -> Option<VerifiedCertificate> {
+        while self.weight >= self.members.threshold {
+            let (table, header) = (Arc::clone(&self.members.table), self.proposal.record.header.clone());
+            let singles = self.singles();
+            let assembled = tokio::task::spawn_blocking(move || quorum::assemble(&table, &header, &singles)).await;
+            match assembled {
+                Ok(Ok(certificate)) => return Some(certificate),
+                Ok(Err(quorum::Error::BadSignature(operator))) => self.drop_one(shared, operator),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "gateway.certificate.assemble failed");
+                    return None;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "gateway.certificate.assemble panicked");
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn drop_one(&mut self, shared: &Shared, operator: OperatorId) {
+        let Some(index) = self.members.operators().position(|member| member == operator) else { return };
+        let Some(signature) = self.signatures.remove(&index) else { return };
+        self.weight = self.weight.saturating_sub(self.members.weight(index));
+        let proposal = self.proposal.record.signed_header();
+        shared.keep_evidence(&Evidence::WrongSignature { operator, proposal, signature });
+    }
+
+    fn singles(&self) -> Vec<OperatorSignature> {
+        let singles = self.signatures.iter();
+        singles.map(|(index, signature)| OperatorSignature { operator: self.members.operator(*index), signature: *signature }).collect()
+    }
+
+    fn is_skipped(&self, shared: &Shared) -> bool {
+        let header = &self.proposal.record.header;
+        shared.chain.lane(LaneKey::of(header)).is_some_and(|lane| lane.cursor >= header.sequence)
+    }
+
+    /// A signature that made no certificate still has to be there when its signer asks what is held of it.
+    fn keep_what_came(&self, shared: &Shared) {
+        for single in self.singles() {
+            if let Err(error) = shared.store.keep_signature(&self.proposal.record.header, &single) {
+                tracing::error!(%error, "gateway.store failed");
+            }
+        }
+    }
+}
+
+/// The two bodies of one proposal: by ids for those who ran the requests, whole for the others.
+#[derive(Clone)]
+struct Bodies {
+    known: Option<Bytes>,
+    whole: Bytes,
+}
+
+impl Bodies {
+    fn new(proposal: &Proposal, fresh: bool) -> Self {
+        let body = |data: ProposedData| {
+            let record = &proposal.record;
+            let call = ProposeCall {
+                header: record.header.clone(),
+                gateway_signature: record.gateway_signature,
+                parent: record.parent.clone(),
+                data,
+                opening: record.opening,
+            };
+            Bytes::from(Call::Propose(Box::new(call)).encode())
+        };
+        let known = fresh.then(|| body(ProposedData::Known(proposal.record.requests.clone())));
+        Self { known, whole: body(ProposedData::Whole(proposal.data.clone())) }
+    }
+}
+
+/// Asks one executor for its signature until it answers something final.
+async fn propose(shared: Arc<Shared>, index: usize, member: Member, bodies: Bodies, deadline: Instant) -> Signed {
+    let mut body = bodies.known.clone().unwrap_or_else(|| bodies.whole.clone());
+    let mut wait = RETRY_WAIT_MIN;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let refusal = match shared.call(member.signer(), body.clone(), left).await {
+            Ok(Answer::Signature(signature)) => return (index, Ok(signature)),
+            Ok(Answer::Refused(Refusal::DataUnknown)) if body != bodies.whole => {
+                body = bodies.whole.clone();
+                continue;
+            }
+            Ok(Answer::Refused(refusal)) => refusal,
+            Ok(_) => Refusal::Malformed("an answer to another question".into()),
+            Err(error) => Refusal::HostFailure(error.to_string()),
+        };
+        if !refusal.is_transient() || Instant::now() + wait >= deadline {
+            return (index, Err(refusal));
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_WAIT_MAX);
+    }
+}
+
+/// Round 3: every executor gets the certificate; those who did not sign get the data too.
+pub async fn hand_out(shared: Arc<Shared>, members: Members, proposal: Proposal, signatures: Vec<OperatorSignature>) {
+    let record = &proposal.record;
+    let body = |data: Option<Bytes>| {
+        let (header, gateway_signature) = (record.header.clone(), record.gateway_signature);
+        let call = CertifyCall { header, gateway_signature, signatures: signatures.clone(), data };
+        Bytes::from(Call::Certify(Box::new(call)).encode())
+    };
+    let short = body(None);
+    let whole = std::sync::OnceLock::new();
+    let reachable = (0..members.count()).filter_map(|index| members.reachable(index));
+    let tellings = reachable.map(|member| {
+        let (shared, short) = (Arc::clone(&shared), short.clone());
+        let whole = || whole.get_or_init(|| body(Some(proposal.data.clone()))).clone();
+        async move {
+            let timeout = shared.config.certify_timeout;
+            let answer = shared.call(member.signer(), short, timeout).await;
+            if matches!(answer, Ok(Answer::Refused(Refusal::DataUnknown))) {
+                let _ = shared.call(member.signer(), whole(), timeout).await;
+            }
+        }
+    });
+    futures::future::join_all(tellings).await;
+}

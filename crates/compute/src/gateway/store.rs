@@ -1,0 +1,262 @@
+//! What a gateway must never forget: which batch it proposed for which slot, with everything needed to propose the very
+//! same bytes again, to answer for every call in it, and to post it.
+//!
+//! One file, so that a slot, its data and its calls are reserved in one transaction: one wait for the disk per batch.
+//! Certificates are written without waiting; what a crash loses of them, the executors sign again identically.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use alloy_primitives::{Address, Bytes};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use vouch_core::{Batch, BatchHash, OperatorId, RequestId};
+
+use crate::evidence::{self, Evidence, SignedHeader};
+use crate::lane::LaneKey;
+use crate::lane::floor::Saved;
+use crate::store::{Error, Identity, Store, encode};
+use crate::wire::{EcdsaSignatureBytes, HOLDINGS_MAX, Holding, Opening, OperatorSignature};
+
+const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
+const SLOT_OF: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slot_of_batch");
+const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
+const SIGNATURES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("signatures");
+const CALLS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("calls");
+const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
+const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
+const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
+
+/// A reserved slot: what is proposed, again and again, until it is certified or skipped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    pub header: Batch,
+    pub gateway_signature: EcdsaSignatureBytes,
+    pub parent: Option<Batch>,
+    pub opening: Opening,
+    /// In the order of the leaves.
+    pub requests: Vec<RequestId>,
+}
+
+impl SlotRecord {
+    pub fn signed_header(&self) -> SignedHeader {
+        SignedHeader { header: self.header.clone(), gateway_signature: self.gateway_signature }
+    }
+}
+
+/// Where a call stands in the lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub batch: BatchHash,
+    /// The leaf's index.
+    pub index: u32,
+}
+
+/// The gateway's store.
+#[derive(Debug)]
+pub struct GatewayStore {
+    store: Store,
+}
+
+impl GatewayStore {
+    pub fn open(folder: &Path, chain_id: u64, registry: Address, gateway: Address, finalized_block: u64) -> Result<Self, Error> {
+        let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
+        let store = Store::open(&folder.join("gateway.redb"), &identity, finalized_block)?;
+        store.write(|transaction| {
+            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD] {
+                transaction.open_table(table)?;
+            }
+            transaction.open_table(PRUNED)?;
+            Ok(())
+        })?;
+        Ok(Self { store })
+    }
+
+    pub fn created_at_block(&self) -> u64 {
+        self.store.created_at_block()
+    }
+
+    /// Reserves a slot with its data and calls; on disk on return. False if the slot is reserved already, which leaves it
+    /// as it was.
+    pub fn reserve(&self, record: &SlotRecord, data: &[u8]) -> Result<bool, Error> {
+        let slot = LaneKey::of(&record.header).slot_key(record.header.sequence);
+        let hash = record.header.hash();
+        self.store.write(|transaction| {
+            let mut slots = transaction.open_table(SLOTS)?;
+            if slots.get(slot.as_slice())?.is_some() {
+                return Ok(false);
+            }
+            slots.insert(slot.as_slice(), encode(record).as_slice())?;
+            put(transaction, SLOT_OF, hash.as_ref(), &slot)?;
+            put(transaction, DATA, hash.as_ref(), data)?;
+            let mut calls = transaction.open_table(CALLS)?;
+            for (index, request) in (0u32..).zip(&record.requests) {
+                calls.insert(request.as_ref(), encode(&Place { batch: hash, index }).as_slice())?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Keeps the signatures that make a batch's certificate.
+    pub fn certify(&self, header: &Batch, signatures: &[OperatorSignature]) -> Result<(), Error> {
+        self.store.write_soon(|transaction| {
+            put(transaction, SIGNATURES, header.hash().as_ref(), &encode(&signatures))?;
+            signatures.iter().try_for_each(|single| hold(transaction, header, single))
+        })
+    }
+
+    /// Keeps one signature of a batch that is not certified (yet), for the day its signer asks.
+    pub fn keep_signature(&self, header: &Batch, single: &OperatorSignature) -> Result<(), Error> {
+        self.store.write_soon(|transaction| hold(transaction, header, single))
+    }
+
+    pub fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<SlotRecord>, Error> {
+        self.get(SLOTS, &lane.slot_key(sequence))
+    }
+
+    pub fn slot_of(&self, batch: BatchHash) -> Result<Option<SlotRecord>, Error> {
+        let slot = self.bytes(SLOT_OF, batch.as_ref())?;
+        slot.map_or(Ok(None), |slot| self.get(SLOTS, &slot))
+    }
+
+    pub fn data(&self, batch: BatchHash) -> Result<Option<Bytes>, Error> {
+        Ok(self.bytes(DATA, batch.as_ref())?.map(Bytes::from))
+    }
+
+    /// The single signatures of a certified batch.
+    pub fn signatures(&self, batch: BatchHash) -> Result<Option<Vec<OperatorSignature>>, Error> {
+        self.get(SIGNATURES, batch.as_ref())
+    }
+
+    pub fn place(&self, request: RequestId) -> Result<Option<Place>, Error> {
+        self.get(CALLS, request.as_ref())
+    }
+
+    /// The reserved slots of a lane above `after`, ascending, at most `max`.
+    pub fn slots_after(&self, lane: LaneKey, after: u64, max: usize) -> Result<Vec<SlotRecord>, Error> {
+        let (first, last) = (lane.slot_key(after.saturating_add(1)), lane.slot_key(u64::MAX));
+        let records: Vec<Vec<u8>> = self.store.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            let range = table.range(first.as_slice()..=last.as_slice())?.take(max);
+            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        records.iter().map(|record| self.store.decode(record)).collect()
+    }
+
+    pub fn newest_slot(&self, lane: LaneKey) -> Result<Option<SlotRecord>, Error> {
+        let (first, last) = (lane.slot_key(0), lane.slot_key(u64::MAX));
+        let bytes = self.store.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            let newest = table.range(first.as_slice()..=last.as_slice())?.next_back();
+            Ok(newest.transpose()?.map(|(_, record)| record.value().to_vec()))
+        })?;
+        bytes.map(|bytes| self.store.decode(&bytes)).transpose()
+    }
+
+    pub fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, Error> {
+        self.get(FLOORS, &lane.key())
+    }
+
+    pub fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error> {
+        self.store.write(|transaction| put(transaction, FLOORS, &lane.key(), &encode(saved)))
+    }
+
+    /// The newest batch of every lane that carries the operator's signature.
+    pub fn held(&self, operator: OperatorId) -> Result<Vec<Holding>, Error> {
+        let prefix = operator.as_ref();
+        let end = [prefix, &[0xff; 37]].concat();
+        let records: Vec<Vec<u8>> = self.store.read(|transaction| {
+            let table = transaction.open_table(HELD)?;
+            let range = table.range(prefix..end.as_slice())?.take(HOLDINGS_MAX);
+            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        records.iter().map(|record| self.store.decode(record)).collect()
+    }
+
+    pub fn keep_evidence(&self, evidence: &Evidence) -> Result<bool, Error> {
+        evidence::keep(&self.store, evidence)
+    }
+
+    pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
+        evidence::list(&self.store)
+    }
+
+    /// Puts on disk whatever was written without waiting.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.store.write(|_| Ok(()))
+    }
+
+    pub fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error> {
+        self.store.read(|transaction| {
+            let table = transaction.open_table(PRUNED)?;
+            Ok(table.get(lane.key().as_slice())?.map_or(0, |sequence| sequence.value()))
+        })
+    }
+
+    /// Removes the oldest batches of a lane, at most `max`, that the cursor has passed and whose table is older than
+    /// `before` (Unix seconds): nobody can claim or challenge them any more.
+    pub fn prune(&self, lane: LaneKey, cursor: u64, before: u64, max: usize) -> Result<(), Error> {
+        let oldest = self.slots_after(lane, self.pruned_through(lane)?, max)?;
+        let expired = |record: &&SlotRecord| {
+            record.header.sequence <= cursor && u64::from(record.header.reference_timestamp) < before
+        };
+        let expired: BTreeMap<u64, &SlotRecord> =
+            oldest.iter().take_while(expired).map(|record| (record.header.sequence, record)).collect();
+        let Some(through) = expired.keys().next_back().copied() else { return Ok(()) };
+        self.store.write_soon(|transaction| {
+            transaction.open_table(PRUNED)?.insert(lane.key().as_slice(), through)?;
+            expired.values().try_for_each(|record| remove(transaction, record))
+        })
+    }
+
+    fn bytes(&self, table: TableDefinition<&[u8], &[u8]>, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.store.read(|transaction| {
+            let table = transaction.open_table(table)?;
+            Ok(table.get(key)?.map(|record| record.value().to_vec()))
+        })
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        table: TableDefinition<&[u8], &[u8]>,
+        key: &[u8],
+    ) -> Result<Option<T>, Error> {
+        self.bytes(table, key)?.map(|bytes| self.store.decode(&bytes)).transpose()
+    }
+}
+
+fn put(
+    transaction: &WriteTransaction,
+    table: TableDefinition<&[u8], &[u8]>,
+    key: &[u8],
+    record: &[u8],
+) -> Result<(), redb::Error> {
+    transaction.open_table(table)?.insert(key, record)?;
+    Ok(())
+}
+
+fn hold(transaction: &WriteTransaction, header: &Batch, single: &OperatorSignature) -> Result<(), redb::Error> {
+    let key = [single.operator.as_ref() as &[u8], &LaneKey::of(header).key()].concat();
+    let mut table = transaction.open_table(HELD)?;
+    let held = table.get(key.as_slice())?.and_then(|record| postcard::from_bytes::<Holding>(record.value()).ok());
+    if held.is_none_or(|held| held.header.sequence < header.sequence) {
+        let signature = Bytes::copy_from_slice(single.signature.as_slice());
+        table.insert(key.as_slice(), encode(&Holding { header: header.clone(), signature }).as_slice())?;
+    }
+    Ok(())
+}
+
+fn remove(transaction: &WriteTransaction, record: &SlotRecord) -> Result<(), redb::Error> {
+    let hash = record.header.hash();
+    let slot = LaneKey::of(&record.header).slot_key(record.header.sequence);
+    transaction.open_table(SLOTS)?.remove(slot.as_slice())?;
+    for table in [SLOT_OF, DATA, SIGNATURES] {
+        transaction.open_table(table)?.remove(hash.as_ref() as &[u8])?;
+    }
+    let mut calls = transaction.open_table(CALLS)?;
+    for request in &record.requests {
+        calls.remove(request.as_ref() as &[u8])?;
+    }
+    Ok(())
+}
+

@@ -1,0 +1,104 @@
+//! Lanes: the order of an app's batches, and which batch may come next.
+//!
+//! Rules (design section 4): sequence numbers count from 1; an executor signs at most W sequences beyond the finalized
+//! cursor, and only a batch whose parent is the batch at the sequence before or, right behind the cursor, the registry's
+//! tip (which stands below the cursor after a skip). All of it is judged at finalized state, so executors that see
+//! different heads differ only in what they sign later, never in what they sign at all.
+
+pub mod chain;
+pub mod floor;
+pub mod standing;
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use vouch_core::{AppId, Batch, BatchHash};
+
+use crate::wire::Refusal;
+
+/// Names a lane within a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LaneKey {
+    pub app: AppId,
+    /// Lanes of an app count from 1.
+    pub lane: u32,
+}
+
+impl LaneKey {
+    pub fn of(header: &Batch) -> Self {
+        Self { app: header.app, lane: header.lane }
+    }
+
+    /// The bytes under which stores keep what belongs to a sequence: ordered by lane, then by sequence.
+    pub fn slot_key(&self, sequence: u64) -> [u8; 44] {
+        let mut key = [0; 44];
+        key[..32].copy_from_slice(self.app.as_ref());
+        key[32..36].copy_from_slice(&self.lane.to_be_bytes());
+        key[36..].copy_from_slice(&sequence.to_be_bytes());
+        key
+    }
+
+    /// The bytes under which stores keep what there is once per lane.
+    pub fn key(&self) -> [u8; 36] {
+        let mut key = [0; 36];
+        key.copy_from_slice(&self.slot_key(0)[..36]);
+        key
+    }
+}
+
+impl std::fmt::Display for LaneKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.app, self.lane)
+    }
+}
+
+/// A lane as the registry has it at a finalized block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneState {
+    pub gateway: Address,
+    /// W: how many sequences beyond `cursor` executors sign.
+    pub window: u32,
+    /// The effective cursor: nothing at or below it can still be posted.
+    pub cursor: u64,
+    /// The batch that the next one names as parent; zero if there is none.
+    pub tip: BatchHash,
+    /// The sequence of `tip`; below `cursor` after a skip.
+    pub tip_sequence: u64,
+}
+
+impl LaneState {
+    /// The last sequence that may be signed now.
+    pub fn last_allowed(&self) -> u64 {
+        self.cursor.saturating_add(u64::from(self.window))
+    }
+
+    /// The W rule.
+    pub fn check_sequence(&self, sequence: u64) -> Result<(), Refusal> {
+        if sequence <= self.cursor {
+            return Err(Refusal::AtOrBelowCursor { sequence, cursor: self.cursor });
+        }
+        let last = self.last_allowed();
+        if sequence > last { Err(Refusal::BeyondWindow { sequence, last }) } else { Ok(()) }
+    }
+
+    /// The parent rule. `parent` is the header that hashes to `header.parent`; not needed right behind the cursor, where
+    /// the registry itself says which batch the parent is.
+    pub fn check_parent(&self, header: &Batch, parent: Option<&Batch>) -> Result<(), Refusal> {
+        if header.sequence == self.cursor.saturating_add(1) {
+            return if header.parent == self.tip { Ok(()) } else { Err(Refusal::WrongParent) };
+        }
+        let parent = parent.ok_or(Refusal::WrongParent)?;
+        let follows = parent.hash() == header.parent
+            && parent.sequence.checked_add(1) == Some(header.sequence)
+            && same_lane(parent, header);
+        if follows { Ok(()) } else { Err(Refusal::WrongParent) }
+    }
+}
+
+/// Whether two headers are of one lane of one deployment; with the sequence, whether they are of one slot.
+pub fn same_lane(a: &Batch, b: &Batch) -> bool {
+    a.chain_id == b.chain_id
+        && a.registry == b.registry
+        && a.app == b.app
+        && a.operator_set_id == b.operator_set_id
+        && a.lane == b.lane
+}

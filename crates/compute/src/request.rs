@@ -1,0 +1,68 @@
+//! What must hold of a request before it runs. Pure.
+
+use vouch_core::{AppId, Domain, ProgramId, Request, ecdsa, pages};
+
+use crate::wire::{Refusal, SignedRequest};
+
+/// What requests of one call are checked against.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub app: AppId,
+    pub program_id: ProgramId,
+    /// The finalized clock, Unix seconds.
+    pub clock: u64,
+    pub time_tolerance_seconds: u64,
+    pub deadline_ahead_seconds_max: u64,
+    /// The program's limit.
+    pub payload_bytes_max: u64,
+    /// Under which clients sign.
+    pub domain: Domain,
+}
+
+impl Rules {
+    /// Checks all but the signature: cheap.
+    pub fn check(&self, signed: &SignedRequest) -> Result<(), Refusal> {
+        self.check_names(&signed.request)?;
+        self.check_time(&signed.request)?;
+        self.check_payload(signed)
+    }
+
+    /// The client's EIP-712 signature, recovered once.
+    pub fn check_signature(&self, signed: &SignedRequest) -> Result<(), Refusal> {
+        let digest = signed.request.digest(&self.domain);
+        ecdsa::verify(digest, &signed.signature, signed.request.client).map_err(|_| Refusal::WrongClientSignature)
+    }
+
+    /// App and program.
+    pub fn check_names(&self, request: &Request) -> Result<(), Refusal> {
+        let named = request.app == self.app && request.program_id == self.program_id;
+        if named { Ok(()) } else { Err(Refusal::WrongProgram) }
+    }
+
+    /// The deadline alone, which must hold again when a batch is signed.
+    pub fn check_deadline(&self, request: &Request) -> Result<(), Refusal> {
+        let (deadline, clock) = (request.deadline, self.clock);
+        if deadline < clock {
+            return Err(Refusal::Expired { deadline, clock });
+        }
+        let max = self.deadline_ahead_seconds_max;
+        if deadline - clock > max { Err(Refusal::DeadlineTooFar { max }) } else { Ok(()) }
+    }
+
+    fn check_time(&self, request: &Request) -> Result<(), Refusal> {
+        let (time, clock) = (request.time, self.clock);
+        if time.abs_diff(clock) > self.time_tolerance_seconds {
+            return Err(Refusal::TimeTooFar { time, clock });
+        }
+        self.check_deadline(request)
+    }
+
+    fn check_payload(&self, signed: &SignedRequest) -> Result<(), Refusal> {
+        let (found, max) = (signed.payload.len() as u64, self.payload_bytes_max);
+        if found > max {
+            return Err(Refusal::PayloadTooLarge { found, max });
+        }
+        let hash = pages::root(&signed.payload);
+        if hash == signed.request.payload_hash { Ok(()) } else { Err(Refusal::WrongPayload) }
+    }
+}
