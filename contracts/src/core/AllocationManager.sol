@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {IDelegationManager} from "../interfaces/IDelegationManager.sol";
 import {OperatorSet, OperatorSetLib} from "../libraries/OperatorSetLib.sol";
-import {SlashingLib} from "../libraries/SlashingLib.sol";
+import {SlashingLib, WAD} from "../libraries/SlashingLib.sol";
 import {Snapshots} from "../libraries/Snapshots.sol";
 import {AllocationManagerView} from "./AllocationManagerView.sol";
 import {AllocationStorage} from "./AllocationStorage.sol";
@@ -85,7 +85,7 @@ contract AllocationManager is Allocations {
         address strategy,
         uint256 wadToSlash
     ) private returns (uint256 wadSlashed, uint256 shares) {
-        require(wadToSlash != 0 && wadToSlash <= 1e18, InvalidWadToSlash());
+        require(wadToSlash != 0 && wadToSlash <= WAD, InvalidWadToSlash());
         require(_sets[operatorSet.key()].strategies.contains(strategy), StrategyNotInOperatorSet());
         uint64 slashed = _takeMagnitude(operatorSet, operator, strategy, wadToSlash);
         if (slashed == 0) return (0, 0);

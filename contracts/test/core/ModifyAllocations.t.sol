@@ -189,6 +189,15 @@ contract ModifyAllocationsTest is StakedFixture {
         assertEq(allocationManager.getEncumberedMagnitude(operator, address(strategy)), 0.1e18);
     }
 
+    function test_a_matured_deallocation_is_free_for_the_next_change_without_clearing_by_hand() public {
+        makeSlashable(0.5e18);
+        allocate(operator, operatorSet, address(strategy), 0.2e18);
+        roll(DEALLOCATION + 1);
+        allocate(operator, operatorSet, address(strategy), 1e18);
+        assertEq(allocationManager.getEncumberedMagnitude(operator, address(strategy)), 1e18);
+        assertEq(int256(allocation().pendingDiff), 0.8e18);
+    }
+
     /// @dev A slash applies a matured deallocation while its queue entry is still there; the entry must free nothing more.
     function test_a_queue_entry_applied_by_a_slash_frees_nothing_twice() public {
         makeSlashable(0.5e18);
