@@ -13,6 +13,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+pub use vouch_core::Status;
 
 use crate::program::{self, Program};
 
@@ -44,20 +45,6 @@ pub struct RunInput<'a> {
     pub time: u64,
     /// The source of all randomness the program sees.
     pub seed: B256,
-}
-
-/// How a run ended, the same on every host. Values are those of `docs/protocol.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Status {
-    /// It answered; the output counts.
-    Ok = 0,
-    /// It trapped, left with a non-zero exit code or answered an error.
-    Trap = 1,
-    /// It used up the program's fuel.
-    OutOfFuel = 2,
-    /// It answered more than the program's `output_bytes`.
-    OutputTooLarge = 3,
 }
 
 /// A finished run.

@@ -136,9 +136,6 @@ pub enum Error {
         /// What is wrong with it and what would be right.
         problem: String,
     },
-    /// Arguments or environment are not those that the chain names.
-    #[error("the {0} of this description are not those of the published program; use the release's own description")]
-    Mismatch(&'static str),
     /// The artifact cannot be read.
     #[error(transparent)]
     Artifact(#[from] artifact::Error),
@@ -177,6 +174,7 @@ impl Description {
             limits: raw.limits,
         };
         program.validate()?;
+        program.limits.check_calibration()?;
         Ok(Self { program, artifact })
     }
 }
@@ -205,6 +203,19 @@ impl Program {
         self.limits.validate()
     }
 
+    /// The record that the chain names, whose hash is the programId.
+    pub fn signed(&self) -> vouch_core::Program {
+        vouch_core::Program {
+            runtime: self.runtime.clone(),
+            artifact_digest: self.artifact_digest,
+            interface_name: self.interface.name().to_owned(),
+            args_hash: self.args_hash(),
+            env_hash: self.env_hash(),
+            limits: self.limits.signed(),
+            ..vouch_core::Program::default()
+        }
+    }
+
     /// Hash of the arguments: zero without any, else keccak256 of their ABI encoding as `string[]`.
     pub fn args_hash(&self) -> B256 {
         strings_hash(self.args.clone())
@@ -217,15 +228,31 @@ impl Program {
 }
 
 impl Limits {
-    /// Checks that each limit is usable and that fuel ends long before time does.
+    /// Checks that each limit is usable.
     pub fn validate(&self) -> Result<(), Error> {
         const GIB: u64 = 1 << 30;
         within("limits.fuel", self.fuel, 1, 1_000_000_000_000)?;
         within("limits.memory-bytes", self.memory_bytes, 65_536, 4 * GIB)?;
         within("limits.payload-bytes", self.payload_bytes, 0, 64 << 20)?;
         within("limits.output-bytes", self.output_bytes, 0, 64 << 20)?;
-        let wall_min = (self.fuel / FUEL_PER_MS_MAX).max(100);
-        within("limits.wall-millis", self.wall_millis, wall_min, 86_400_000)
+        within("limits.wall-millis", self.wall_millis, 100, 86_400_000)
+    }
+
+    /// The limits as the chain names them; what a wasm program has no limit for is zero.
+    pub fn signed(&self) -> vouch_core::Limits {
+        vouch_core::Limits {
+            fuel: self.fuel,
+            memory_bytes: self.memory_bytes,
+            payload_bytes: self.payload_bytes,
+            output_bytes: self.output_bytes,
+            wall_millis: self.wall_millis,
+            ..vouch_core::Limits::default()
+        }
+    }
+
+    /// Checks that fuel ends long before time does, without which slow hosts have nothing to sign.
+    pub fn check_calibration(&self) -> Result<(), Error> {
+        within("limits.wall-millis", self.wall_millis, self.fuel / FUEL_PER_MS_MAX, 86_400_000)
     }
 }
 

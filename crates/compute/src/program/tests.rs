@@ -65,3 +65,13 @@ fn arguments_and_environment_enter_the_identity() {
     assert_ne!(program.args_hash(), joined.args_hash());
     assert_ne!(program.env_hash(), B256::ZERO);
 }
+
+#[test]
+fn the_signed_record_names_everything_that_runs() {
+    let program = Program::command(B256::repeat_byte(1));
+    let signed = program.signed();
+    assert_eq!((signed.runtime.as_str(), signed.interface_name.as_str()), (wasm::RUNTIME, "command"));
+    assert_eq!((signed.limits.fuel, signed.limits.cpu_millis), (program.limits.fuel, 0));
+    let changed = Program { args: vec!["x".into()], ..program };
+    assert_ne!(changed.signed().id(), signed.id());
+}

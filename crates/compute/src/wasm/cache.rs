@@ -98,7 +98,14 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{
+        cell::Cell,
+        sync::{
+            Barrier,
+            atomic::{AtomicU32, Ordering},
+        },
+        thread,
+    };
 
     use super::*;
 
@@ -131,6 +138,27 @@ mod tests {
         fs::write(path.with_extension("sha256"), [0xff, 0xfe]).unwrap();
         fill(&cache, &compiled);
         assert_eq!(compiled.get(), 4);
+    }
+
+    #[test]
+    fn four_that_come_at_once_compile_once() {
+        let (folder, compiled) = (tempfile::tempdir().unwrap(), AtomicU32::new(0));
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Each has its own view of the folder, as executors in processes of their own would.
+                    let cache = Cache::open(folder.path(), B256::ZERO).unwrap();
+                    start.wait();
+                    let compile = |output: &Path| {
+                        compiled.fetch_add(1, Ordering::Relaxed);
+                        fs::write(output, b"code").map_err(at(output))
+                    };
+                    cache.get(B256::ZERO, compile).unwrap();
+                });
+            }
+        });
+        assert_eq!(compiled.load(Ordering::Relaxed), 1);
     }
 
     #[test]

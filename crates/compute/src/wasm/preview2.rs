@@ -1,15 +1,16 @@
 //! WASI 0.2 for components: the engine's own implementation where it only handles values, ours where it would look at
 //! the machine. Streams lead to the payload and the answer, clocks and randomness to the request, sleeping moves the
-//! program's clock and takes no time, there are no files. Sockets and whatever else a component imports from `wasi:`
-//! can be imported, because language runtimes do so without need; calling them is a trap.
+//! program's clock and takes no time, there are no files. Sockets are there because language runtimes import them without
+//! need; each attempt to make one is denied before the machine hears of it. Any other interface is refused at load.
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use wasmtime::component::{Component, HasData, Linker, Resource, ResourceTable};
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::{
     WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, async_trait,
     cli::{IsTerminal, StdinStream, StdoutStream, WasiCli, WasiCliView},
     filesystem::{WasiFilesystem, WasiFilesystemView},
+    sockets::{WasiSockets, WasiSocketsView},
     p2::{
         DynPollable, InputStream, OutputStream, Pollable, StreamError, StreamResult,
         bindings::{
@@ -20,6 +21,7 @@ use wasmtime_wasi::{
             },
             filesystem, io,
             random::{insecure, insecure_seed, random},
+            sockets,
         },
         subscribe,
     },
@@ -52,7 +54,10 @@ impl State {
             .stdout(host.output.clone())
             .stderr(Discarded(host.output.clone()))
             .arg(super::PROGRAM_NAME)
-            .args(&program.args);
+            .args(&program.args)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
         for (key, value) in &program.env {
             builder.env(key, value);
         }
@@ -73,7 +78,7 @@ impl WasiView for State {
 }
 
 /// Offers WASI to a component.
-pub fn link(linker: &mut Linker<State>, component: &Component) -> wasmtime::Result<()> {
+pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     link_streams(linker)?;
     link_process(linker)?;
     wall_clock::add_to_linker::<_, Clocks>(linker, clocks)?;
@@ -81,7 +86,7 @@ pub fn link(linker: &mut Linker<State>, component: &Component) -> wasmtime::Resu
     random::add_to_linker::<_, Randomness>(linker, randomness)?;
     insecure::add_to_linker::<_, Randomness>(linker, randomness)?;
     insecure_seed::add_to_linker::<_, Randomness>(linker, randomness)?;
-    linker.define_unknown_imports_as_traps(component)
+    link_sockets(linker)
 }
 
 fn link_streams(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -103,6 +108,16 @@ fn link_process(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::environment::add_to_linker::<_, WasiCli>(linker, State::cli)?;
     filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
     filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)
+}
+
+fn link_sockets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &sockets::network::LinkOptions::default(), State::sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, State::sockets)
 }
 
 struct Table;

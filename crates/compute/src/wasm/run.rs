@@ -236,24 +236,23 @@ fn component_entry(
     let component = unsafe { component::Component::deserialize_file(engine, code) }?;
     let run = find(engine, &component)?;
     let mut linker = component::Linker::new(engine);
-    preview2::link(&mut linker, &component)?;
+    preview2::link(&mut linker)?;
     Ok((linker.instantiate_pre(&component)?, run))
 }
 
-fn command_export(engine: &Engine, component: &component::Component) -> wasmtime::Result<component::ComponentExportIndex> {
+fn command_export(_: &Engine, component: &component::Component) -> wasmtime::Result<component::ComponentExportIndex> {
     let (item, index) = component.get_export(None, "run").ok_or_else(|| wasmtime::format_err!("`run` is not exported"))?;
-    if is_command_run(engine, &item) {
+    if is_command_run(&item) {
         Ok(index)
     } else {
         Err(wasmtime::format_err!("`run` must be func(payload: list<u8>) -> result<list<u8>, string>"))
     }
 }
 
-fn is_command_run(engine: &Engine, item: &component::types::ComponentItem) -> bool {
+fn is_command_run(item: &component::types::ComponentItem) -> bool {
     use component::Type;
     let bytes = |ty: &Type| matches!(ty, Type::List(list) if matches!(list.ty(), Type::U8));
     let component::types::ComponentItem::ComponentFunc(function) = item else { return false };
-    let _ = engine;
     let parameters = function.params().map(|(_, ty)| ty).collect::<Vec<_>>();
     let results = function.results().collect::<Vec<_>>();
     let ([parameter], [Type::Result(result)]) = (parameters.as_slice(), results.as_slice()) else { return false };

@@ -285,3 +285,38 @@ impl ResourceLimiter for MemoryBudget {
         Err(MemoryDenied(format!("{error:#}")).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> MemoryBudget {
+        MemoryBudget::new(&Limits { memory_bytes: 100, ..Limits::default() })
+    }
+
+    #[test]
+    fn all_memories_share_one_budget() {
+        let mut budget = budget();
+        assert!(budget.memory_growing(0, 60, None).unwrap());
+        assert!(!budget.memory_growing(0, 41, None).unwrap());
+        assert!(!budget.memory_growing(0, 40, Some(39)).unwrap());
+        assert!(budget.memory_growing(60, 100, None).unwrap());
+        assert!(!budget.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn memory_that_the_machine_lacks_ends_the_run() {
+        let error = budget().memory_grow_failed(wasmtime::format_err!("cannot allocate")).unwrap_err();
+        assert!(error.is::<MemoryDenied>());
+        budget().memory_grow_failed(wasmtime::format_err!("{BEYOND_TYPE}")).unwrap();
+    }
+
+    #[test]
+    fn time_moves_when_it_is_read_and_when_the_program_sleeps() {
+        let clock = Clock { start: 5, elapsed_ns: Arc::default() };
+        assert_eq!((clock.wall(), clock.wall()), ((5, 1_000), (5, 2_000)));
+        clock.advance_to(1_000_000_000);
+        clock.advance_to(10);
+        assert_eq!(clock.wall(), (6, 1_000));
+    }
+}

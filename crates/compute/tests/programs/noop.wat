@@ -1,0 +1,4 @@
+;; Answers nothing, at once.
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")))
