@@ -39,8 +39,9 @@ contract SlashOperatorTest is StakedFixture {
     }
 
     function test_operator_shares_that_stay_round_up() public {
+        deposit(staker, strategy, 1);
         (, uint256[] memory shares) = slash(1);
-        uint256 total = OWN_STAKE + DELEGATED_STAKE;
+        uint256 total = OWN_STAKE + DELEGATED_STAKE + 1;
         uint256 kept = (total * (1e18 - 1) + 1e18 - 1) / 1e18;
         assertEq(shares[0], total - kept);
     }
