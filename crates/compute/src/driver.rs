@@ -63,7 +63,12 @@ pub struct Outcome {
 impl Outcome {
     /// A run that ended without an answer.
     pub fn failed(status: Status, fuel_used: u64, message: impl Into<String>) -> Self {
-        Self { status, output: Vec::new(), fuel_used, message: Some(message.into()) }
+        Self {
+            status,
+            output: Vec::new(),
+            fuel_used,
+            message: Some(message.into()),
+        }
     }
 }
 
@@ -71,7 +76,9 @@ impl Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum HostFailure {
     /// The run took longer than the program's wall-clock limit.
-    #[error("the run exceeded its wall-clock limit of {limit_ms} ms; this machine is too slow or too busy for the program")]
+    #[error(
+        "the run exceeded its wall-clock limit of {limit_ms} ms; this machine is too slow or too busy for the program"
+    )]
     WallClock {
         /// The limit in milliseconds.
         limit_ms: u64,
@@ -99,7 +106,9 @@ pub enum HostFailure {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The program asks for a runtime that this driver is not.
-    #[error("the program needs runtime `{wanted}`, this node runs {offered}; upgrade the node or publish a release for one of these")]
+    #[error(
+        "the program needs runtime `{wanted}`, this node runs {offered}; upgrade the node or publish a release for one of these"
+    )]
     Runtime {
         /// The program's runtime id.
         wanted: String,
@@ -113,7 +122,9 @@ pub enum LoadError {
     #[error(transparent)]
     Program(#[from] program::Error),
     /// The artifact's bytes are not those the program names.
-    #[error("the artifact's SHA-256 is {actual}, the program names {expected}; fetch the artifact again")]
+    #[error(
+        "the artifact's SHA-256 is {actual}, the program names {expected}; fetch the artifact again"
+    )]
     Digest {
         /// What the program names.
         expected: B256,

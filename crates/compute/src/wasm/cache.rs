@@ -24,16 +24,27 @@ impl Cache {
     pub fn open(root: &Path, settings: B256) -> Result<Self, LoadError> {
         let folder = root.join(hex::encode(&settings[..8]));
         let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&folder).map_err(at(&folder))?;
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(at(&folder))?;
         Ok(Self { folder })
     }
 
     /// The verified code of an artifact; `compile` writes it to the file it is given if it is missing or damaged.
     ///
     /// Whoever comes while it is being compiled, in this or another process, waits for that instead of compiling too.
-    pub fn get(&self, artifact: B256, compile: impl FnOnce(&Path) -> Result<(), LoadError>) -> Result<PathBuf, LoadError> {
+    pub fn get(
+        &self,
+        artifact: B256,
+        compile: impl FnOnce(&Path) -> Result<(), LoadError>,
+    ) -> Result<PathBuf, LoadError> {
         let name = hex::encode(artifact);
-        let (code, checksum) = (self.folder.join(format!("{name}.cwasm")), self.folder.join(format!("{name}.sha256")));
+        let (code, checksum) = (
+            self.folder.join(format!("{name}.cwasm")),
+            self.folder.join(format!("{name}.sha256")),
+        );
         if is_intact(&code, &checksum)? {
             return Ok(code);
         }
@@ -44,7 +55,12 @@ impl Cache {
         Ok(code)
     }
 
-    fn fill(&self, code: &Path, checksum: &Path, compile: impl FnOnce(&Path) -> Result<(), LoadError>) -> Result<(), LoadError> {
+    fn fill(
+        &self,
+        code: &Path,
+        checksum: &Path,
+        compile: impl FnOnce(&Path) -> Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
         let fresh = code.with_extension(format!("new-{}", std::process::id()));
         let result = compile(&fresh).and_then(|()| {
             let digest = hash_of(&fresh).map_err(at(&fresh))?;
@@ -60,7 +76,12 @@ impl Cache {
     /// Held until dropped; released by the kernel when its holder dies.
     fn lock(&self, name: &str) -> Result<Flock<File>, LoadError> {
         let path = self.folder.join(format!("{name}.lock"));
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(at(&path))?;
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| at(&path)(error.into()))
     }
 }
@@ -123,7 +144,10 @@ mod tests {
         let cache = Cache::open(folder.path(), B256::ZERO).unwrap();
         let path = fill(&cache, &compiled);
         assert_eq!(fill(&cache, &compiled), path);
-        assert_eq!((fs::read(path).unwrap(), compiled.get()), (b"code".to_vec(), 1));
+        assert_eq!(
+            (fs::read(path).unwrap(), compiled.get()),
+            (b"code".to_vec(), 1)
+        );
     }
 
     #[test]
@@ -178,7 +202,8 @@ mod tests {
     #[test]
     fn other_settings_have_their_own_code() {
         let (folder, compiled) = (tempfile::tempdir().unwrap(), Cell::new(0));
-        let [one, other] = [1, 2].map(|byte| Cache::open(folder.path(), B256::repeat_byte(byte)).unwrap());
+        let [one, other] =
+            [1, 2].map(|byte| Cache::open(folder.path(), B256::repeat_byte(byte)).unwrap());
         assert_ne!(fill(&one, &compiled), fill(&other, &compiled));
         assert_eq!(compiled.get(), 2);
     }

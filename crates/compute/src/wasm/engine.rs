@@ -13,7 +13,9 @@ use std::hash::{Hash, Hasher};
 
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig,
+};
 
 use super::RUNTIME;
 use crate::driver::LoadError;
@@ -38,14 +40,24 @@ const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 const GROW_FUEL_PER_PAGE: u8 = 255;
 
 /// CPU features that code may use: x86-64-v2.
-const CPU_FEATURES: [&str; 6] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt", "has_cmpxchg16b"];
+const CPU_FEATURES: [&str; 6] = [
+    "has_sse3",
+    "has_ssse3",
+    "has_sse41",
+    "has_sse42",
+    "has_popcnt",
+    "has_cmpxchg16b",
+];
 
 /// An engine that runs up to `sandboxes` programs at once.
 pub fn running(sandboxes: u32) -> Result<Engine, LoadError> {
     check_machine()?;
     let mut config = settings();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(sandboxes)));
-    Engine::new(&config).map_err(|error| LoadError::Machine { runtime: RUNTIME.into(), reason: format!("{error:#}") })
+    Engine::new(&config).map_err(|error| LoadError::Machine {
+        runtime: RUNTIME.into(),
+        reason: format!("{error:#}"),
+    })
 }
 
 /// An engine that only compiles; it reserves no address space.
@@ -89,7 +101,9 @@ fn settings() -> Config {
 }
 
 fn target(config: &mut Config) {
-    config.target("x86_64-unknown-linux-gnu").expect("the engine is built with support for x86-64");
+    config
+        .target("x86_64-unknown-linux-gnu")
+        .expect("the engine is built with support for x86-64");
     for feature in CPU_FEATURES {
         // SAFETY: the features are real ones, and `check_machine` and the engine itself refuse a machine without them.
         unsafe { config.cranelift_flag_enable(feature) };
@@ -135,13 +149,19 @@ fn check_machine() -> Result<(), LoadError> {
     ];
     match present.into_iter().find(|(_, present)| !present) {
         None => Ok(()),
-        Some((name, _)) => Err(LoadError::Machine { runtime: RUNTIME.into(), reason: format!("the CPU lacks {name}") }),
+        Some((name, _)) => Err(LoadError::Machine {
+            runtime: RUNTIME.into(),
+            reason: format!("the CPU lacks {name}"),
+        }),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn check_machine() -> Result<(), LoadError> {
-    Err(LoadError::Machine { runtime: RUNTIME.into(), reason: "its code is for x86-64 CPUs".into() })
+    Err(LoadError::Machine {
+        runtime: RUNTIME.into(),
+        reason: "its code is for x86-64 CPUs".into(),
+    })
 }
 
 /// Feeds what implements [`Hash`] to SHA-256; only `write` is used, the 64-bit result is not.

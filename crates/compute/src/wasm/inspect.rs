@@ -6,7 +6,8 @@
 //! tables of the host; either would let a small amount of fuel buy unbounded work.
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind, Parser, Payload, TypeRef,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind,
+    Parser, Payload, TypeRef,
 };
 
 /// How a program is entered.
@@ -39,7 +40,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
     } else if Parser::is_core_wasm(bytes) {
         inspect_module(bytes)
     } else {
-        Err("it is neither a WebAssembly component nor a core module (binary format expected)".into())
+        Err(
+            "it is neither a WebAssembly component nor a core module (binary format expected)"
+                .into(),
+        )
     }
 }
 
@@ -68,8 +72,14 @@ fn inspect_module(bytes: &[u8]) -> Result<Inspected, String> {
         }
     }
     match (start, memory) {
-        (true, true) => Ok(Inspected { shape: Shape::CliModule, initial_memory_bytes }),
-        (false, _) => Err("the core module exports no function `_start`; build it as a WASI preview 1 command".into()),
+        (true, true) => Ok(Inspected {
+            shape: Shape::CliModule,
+            initial_memory_bytes,
+        }),
+        (false, _) => Err(
+            "the core module exports no function `_start`; build it as a WASI preview 1 command"
+                .into(),
+        ),
         (true, false) => Err("the core module exports no memory named `memory`".into()),
     }
 }
@@ -78,8 +88,13 @@ fn check_module_import(import: wasmparser::Import<'_>) -> Result<(), String> {
     let name = format!("`{}` `{}`", import.module, import.name);
     match import.ty {
         TypeRef::Func(_) if import.module == super::preview1::MODULE => Ok(()),
-        TypeRef::Func(_) => Err(format!("it imports {name}; only `{}` is offered", super::preview1::MODULE)),
-        _ => Err(format!("it imports {name}, which is not a function; threads and shared memories are not offered")),
+        TypeRef::Func(_) => Err(format!(
+            "it imports {name}; only `{}` is offered",
+            super::preview1::MODULE
+        )),
+        _ => Err(format!(
+            "it imports {name}, which is not a function; threads and shared memories are not offered"
+        )),
     }
 }
 
@@ -121,7 +136,9 @@ impl ComponentScan {
                 Payload::ComponentSection { .. } => self.depth += 1,
                 Payload::End(_) if in_module => in_module = false,
                 Payload::End(_) => self.depth = self.depth.saturating_sub(1),
-                Payload::MemorySection(section) => self.initial_memory_bytes += memories_bytes(section)?,
+                Payload::MemorySection(section) => {
+                    self.initial_memory_bytes += memories_bytes(section)?
+                }
                 payload => self.section(payload)?,
             }
         }
@@ -132,7 +149,10 @@ impl ComponentScan {
                 return Err("the component exports neither `run` of world vouch:program/command nor wasi:cli/run".into());
             }
         };
-        Ok(Inspected { shape, initial_memory_bytes: self.initial_memory_bytes })
+        Ok(Inspected {
+            shape,
+            initial_memory_bytes: self.initial_memory_bytes,
+        })
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), String> {
@@ -159,8 +179,17 @@ impl ComponentScan {
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    if let ComponentAlias::InstanceExport { kind, instance_index, .. } = alias.map_err(malformed)? {
-                        let imported = self.instances_imported.get(instance_index as usize).copied().unwrap_or(false);
+                    if let ComponentAlias::InstanceExport {
+                        kind,
+                        instance_index,
+                        ..
+                    } = alias.map_err(malformed)?
+                    {
+                        let imported = self
+                            .instances_imported
+                            .get(instance_index as usize)
+                            .copied()
+                            .unwrap_or(false);
                         self.item(Some(kind), imported)?;
                     }
                 }
@@ -186,7 +215,10 @@ impl ComponentScan {
                 }
             }
             CanonicalFunction::ResourceDrop { .. } => Ok(()),
-            other => Err(format!("it uses a component feature that is not offered: {}", feature_name(&other))),
+            other => Err(format!(
+                "it uses a component feature that is not offered: {}",
+                feature_name(&other)
+            )),
         }
     }
 
@@ -211,7 +243,13 @@ impl ComponentScan {
             _ => return Ok(()),
         };
         space.push(imported);
-        if space.len() > ITEMS_MAX { Err(format!("it has more than {ITEMS_MAX} functions or instances")) } else { Ok(()) }
+        if space.len() > ITEMS_MAX {
+            Err(format!(
+                "it has more than {ITEMS_MAX} functions or instances"
+            ))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -226,7 +264,9 @@ fn check_component_import(name: &str, ty: &ComponentTypeRef) -> Result<(), Strin
     match ty {
         ComponentTypeRef::Instance(_) if name.starts_with("wasi:") => Ok(()),
         ComponentTypeRef::Type(_) => Ok(()),
-        _ => Err(format!("it imports `{name}`; only WASI 0.2 interfaces are offered")),
+        _ => Err(format!(
+            "it imports `{name}`; only WASI 0.2 interfaces are offered"
+        )),
     }
 }
 
@@ -240,5 +280,8 @@ fn external_kind(ty: &ComponentTypeRef) -> Option<ComponentExternalKind> {
 
 fn feature_name(function: &CanonicalFunction) -> String {
     let text = format!("{function:?}");
-    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+    text.split([' ', '{', '('])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -10,7 +10,6 @@ use wasmtime_wasi::{
     WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, async_trait,
     cli::{IsTerminal, StdinStream, StdoutStream, WasiCli, WasiCliView},
     filesystem::{WasiFilesystem, WasiFilesystemView},
-    sockets::{WasiSockets, WasiSocketsView},
     p2::{
         DynPollable, InputStream, OutputStream, Pollable, StreamError, StreamResult,
         bindings::{
@@ -25,6 +24,7 @@ use wasmtime_wasi::{
         },
         subscribe,
     },
+    sockets::{WasiSockets, WasiSocketsView},
 };
 
 use super::state::{CLOCK_STEP_NS, Clock, HasHost, Host, Input, Output, Random};
@@ -61,7 +61,11 @@ impl State {
         for (key, value) in &program.env {
             builder.env(key, value);
         }
-        Self { wasi: builder.build(), table, host }
+        Self {
+            wasi: builder.build(),
+            table,
+            host,
+        }
     }
 }
 
@@ -73,7 +77,10 @@ impl HasHost for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -111,7 +118,11 @@ fn link_process(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 fn link_sockets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    sockets::network::add_to_linker::<_, WasiSockets>(linker, &sockets::network::LinkOptions::default(), State::sockets)?;
+    sockets::network::add_to_linker::<_, WasiSockets>(
+        linker,
+        &sockets::network::LinkOptions::default(),
+        State::sockets,
+    )?;
     sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
     sockets::tcp::add_to_linker::<_, WasiSockets>(linker, State::sockets)?;
@@ -175,17 +186,26 @@ pub struct ClocksView<'a> {
 }
 
 fn clocks(state: &mut State) -> ClocksView<'_> {
-    ClocksView { clock: &state.host.clock, table: &mut state.table }
+    ClocksView {
+        clock: &state.host.clock,
+        table: &mut state.table,
+    }
 }
 
 impl wall_clock::Host for ClocksView<'_> {
     fn now(&mut self) -> wasmtime::Result<Datetime> {
         let (seconds, nanoseconds) = self.clock.wall();
-        Ok(Datetime { seconds, nanoseconds })
+        Ok(Datetime {
+            seconds,
+            nanoseconds,
+        })
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Datetime> {
-        Ok(Datetime { seconds: 0, nanoseconds: CLOCK_STEP_NS as u32 })
+        Ok(Datetime {
+            seconds: 0,
+            nanoseconds: CLOCK_STEP_NS as u32,
+        })
     }
 }
 
@@ -199,7 +219,10 @@ impl monotonic_clock::Host for ClocksView<'_> {
     }
 
     fn subscribe_instant(&mut self, deadline_ns: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let timer = self.table.push(Timer { clock: self.clock.clone(), deadline_ns })?;
+        let timer = self.table.push(Timer {
+            clock: self.clock.clone(),
+            deadline_ns,
+        })?;
         subscribe(self.table, timer)
     }
 
@@ -246,7 +269,11 @@ impl Pollable for Input {
 impl InputStream for Input {
     fn read(&mut self, max: usize) -> StreamResult<Bytes> {
         let chunk = Input::read(self, max.min(CHUNK_BYTES));
-        if chunk.is_empty() && max > 0 { Err(StreamError::Closed) } else { Ok(chunk.into()) }
+        if chunk.is_empty() && max > 0 {
+            Err(StreamError::Closed)
+        } else {
+            Ok(chunk.into())
+        }
     }
 }
 
