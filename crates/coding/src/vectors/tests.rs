@@ -1,0 +1,123 @@
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::*;
+
+/// The original's golden files, where this checkout has them beside it.
+fn originals() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/vectors");
+    if folder.exists() {
+        return Some(folder);
+    }
+    eprintln!("not checked: {} is absent", folder.display());
+    None
+}
+
+fn section_of(name: &str) -> Section {
+    SECTIONS.iter().find(|(known, _)| *known == name).unwrap().1
+}
+
+#[test]
+fn the_originals_pass() {
+    let Some(folder) = originals() else { return };
+    let reports = check_dir(&folder).unwrap();
+    for name in ["codec.json", "points.json", "commitments.json"] {
+        let report = reports.iter().find(|report| report.section == name).unwrap();
+        assert!(report.cases >= 10, "{report:?}");
+    }
+    let unknown = reports.iter().find(|report| report.section == "frames.json").unwrap();
+    assert_eq!((unknown.cases, unknown.skipped.len()), (0, 1));
+}
+
+/// Changes the last digit of every checked value, one at a time; each change alone must be noticed.
+fn check_every_change(name: &str, trim: fn(&mut Value)) {
+    let Some(folder) = originals() else { return };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut file: Value = serde_json::from_str(&read(&folder.join(name)).unwrap()).unwrap();
+    trim(&mut file);
+    let section = section_of(name);
+    section(&file.to_string(), elsewhere.path()).unwrap();
+    for pointer in values(&file, String::new()) {
+        let mut changed = file.clone();
+        change(changed.pointer_mut(&pointer).unwrap());
+        assert!(section(&changed.to_string(), elsewhere.path()).is_err(), "{name}{pointer}");
+    }
+}
+
+/// The pointers of all values but those that only explain.
+fn values(value: &Value, at: String) -> Vec<String> {
+    let free = ["about", "name", "original_error", "encoded_payload_hex", "ceremony_commitment"];
+    match value {
+        Value::Object(fields) => {
+            let checked = fields.iter().filter(|(key, _)| !free.contains(&key.as_str()));
+            checked.flat_map(|(key, value)| values(value, format!("{at}/{key}"))).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().flat_map(|(i, item)| values(item, format!("{at}/{i}"))).collect(),
+        _ => vec![at],
+    }
+}
+
+fn change(value: &mut Value) {
+    *value = match value {
+        Value::Bool(flag) => Value::Bool(!*flag),
+        Value::Number(number) => Value::from(number.as_u64().unwrap() + 1),
+        Value::String(text) => {
+            let last = if text.ends_with('1') { "2" } else { "1" };
+            Value::from(format!("{}{last}", &text[..text.len() - 1]))
+        }
+        other => panic!("{other}"),
+    };
+}
+
+fn keep(file: &mut Value, list: &str, count: usize) {
+    file[list].as_array_mut().unwrap().truncate(count);
+}
+
+#[test]
+fn every_changed_codec_value_is_noticed() {
+    check_every_change("codec.json", |file| keep(file, "payloads", 12));
+}
+
+#[test]
+fn every_changed_point_is_noticed() {
+    check_every_change("points.json", |file| {
+        ["g1", "g2", "bls"].into_iter().for_each(|list| keep(file, list, 5));
+        let decoding = file["decoding"].as_array_mut().unwrap();
+        // Elsewhere one digit need not decide whether bytes decode.
+        decoding.retain(|case| case["group"] == "g1" && case["decodes"] == true);
+    });
+}
+
+#[test]
+fn every_changed_commitment_is_noticed() {
+    check_every_change("commitments.json", |file| keep(file, "blobs", 3));
+}
+
+#[test]
+fn broken_folders_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("codec.json"), text).unwrap();
+    assert!(matches!(check_dir(&folder.path().join("nowhere")), Err(Error::Read { .. })));
+    let empty = check_dir(folder.path()).unwrap();
+    assert!(empty.iter().all(|report| report.cases == 0 && report.skipped[0].why == "the file is absent"));
+    write("{");
+    assert!(matches!(check_dir(folder.path()), Err(Error::Form { section: "codec.json", .. })));
+    write(r#"{"payloads": [], "malformed": [], "more": []}"#);
+    assert!(matches!(check_dir(folder.path()), Err(Error::Form { .. })), "an unknown list would go unchecked");
+    write(r#"{"payloads": [], "malformed": []}"#);
+    assert!(matches!(check_dir(folder.path()), Err(Error::Empty { section: "codec.json" })));
+}
+
+#[test]
+fn changed_points_beside_the_vectors_are_noticed() {
+    let Some(folder) = originals() else { return };
+    let file: Value = serde_json::from_str(&read(&folder.join("commitments.json")).unwrap()).unwrap();
+    let mut small = file;
+    keep(&mut small, "blobs", 2);
+    let check = |file: &Value| section_of("commitments.json")(&file.to_string(), &folder);
+    check(&small).unwrap();
+    let second = small["blobs"][1]["ceremony_commitment"].clone();
+    small["blobs"][0]["ceremony_commitment"] = second;
+    assert!(matches!(check(&small), Err(Error::Difference { .. })));
+}
