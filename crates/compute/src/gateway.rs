@@ -51,7 +51,7 @@ pub struct Config {
     /// As the executors', so that what they would refuse is refused here.
     pub time_tolerance_seconds: u64,
     pub deadline_ahead_seconds_max: u64,
-    /// How long a caller waits at most for a certificate.
+    /// How long a caller waits at most for a certificate; longer than `execute_timeout`, or there is no second round.
     pub call_timeout: Duration,
     /// How long round 1 may take.
     pub execute_timeout: Duration,

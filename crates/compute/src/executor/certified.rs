@@ -128,8 +128,9 @@ pub async fn batch(inner: &Arc<Inner>, hash: BatchHash) -> Result<Answer, Refusa
     .await
 }
 
-/// Removes expired slots and puts on disk what was written without waiting.
+/// Moves floors on, removes expired slots and puts on disk what was written without waiting.
 pub fn housekeep(inner: &Inner) -> Result<(), Error> {
+    inner.standings.advance();
     let clock = inner.chain.clock();
     for lane in lanes(inner) {
         if let Some(state) = inner.chain.lane(lane) {

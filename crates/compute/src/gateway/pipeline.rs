@@ -23,6 +23,8 @@ use crate::lane::LaneKey;
 
 /// How often calls are expired and the chain is looked at while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
+/// How long calls without agreement rest before they are tried again, milliseconds.
+const REST_MS: u64 = 100;
 
 /// A finished signing task: how it ended, or the calls whose batch could not be built.
 type Signed = Result<Ending, (BuildError, Vec<AgreedCall>)>;
@@ -104,18 +106,18 @@ impl Pipeline {
     }
 
     fn start_executing(&mut self) {
-        if self.executing.is_some() || self.ready.is_some() || self.queue.is_empty() {
+        if self.executing.is_some() || self.ready.is_some() || !self.queue.is_ready() {
             return;
         }
         let Some((program_id, calls)) = self.queue.take() else { return };
-        let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.queue.put_back(calls) };
+        let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.rest(calls) };
         let (shared, app) = (Arc::clone(&self.shared), self.lane.app);
         self.executing = Some(tokio::spawn(async move { round::run(&shared, app, program_id, members, calls).await }));
     }
 
     fn executed(&mut self, outcome: Option<round::Outcome>) {
         let Some(outcome) = outcome else { return };
-        self.queue.put_back(outcome.open);
+        self.rest(outcome.open);
         for waiting in outcome.hopeless {
             self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
         }
@@ -218,7 +220,12 @@ impl Pipeline {
         }
     }
 
+    fn rest(&mut self, calls: Vec<Waiting>) {
+        self.queue.put_back(calls, self.shared.now_ms() + REST_MS);
+    }
+
     fn expire(&mut self) {
+        self.queue.wake(self.shared.now_ms());
         for waiting in self.queue.expire(self.shared.now_ms()) {
             self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
         }

@@ -159,7 +159,8 @@ impl Shared {
         if let Some(place) = self.store.place(id).map_err(internal)? {
             return self.enter_again(id, place.batch, lane);
         }
-        let give_up_at_ms = self.millis(deadline);
+        // No round starts that could not end before the caller stops waiting.
+        let give_up_at_ms = self.millis(deadline.checked_sub(self.config.execute_timeout).unwrap_or(deadline));
         let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms, answers: Arc::default() };
         self.pipeline(lane)?.try_send(waiting).map_err(|_| CallError::Busy)
     }
@@ -365,8 +366,9 @@ impl Shared {
         Ok(Some(CertifyCall { header, gateway_signature, signatures, data: self.store.data(hash)? }))
     }
 
-    /// Starts the pipelines of lanes with unfinished slots, removes what is too old, flushes.
+    /// Moves floors on, starts the pipelines of lanes with unfinished slots, removes what is too old, flushes.
     pub fn housekeep(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.standings.advance();
         let before = self.chain.clock().saturating_sub(self.config.retention.as_secs());
         for lane in self.own_lanes().collect::<Vec<_>>() {
             if let Err(error) = self.pipeline(lane) {

@@ -66,9 +66,17 @@ impl<M: Memory> Standings<M> {
         }
     }
 
-    /// Whether the peers of the app have answered.
-    pub fn is_asked(&self, app: AppId) -> bool {
-        lock(&self.asked).contains_key(&app)
+    /// Moves every lane on as far as peers and chain allow, so that a floor is fixed before the first proposal asks for it.
+    /// Blocks.
+    pub fn advance(&self) {
+        for (app, lanes) in self.chain.apps() {
+            for lane in 1..=lanes {
+                let key = LaneKey { app, lane };
+                if let Err(error) = self.standing(key) {
+                    tracing::warn!(lane = %key, %error, "lane.standing.advance");
+                }
+            }
+        }
     }
 
     /// Whether `sequence` of the lane may be signed as far as a loss of memory is concerned.

@@ -1,0 +1,9 @@
+//! Executors and a gateway over in-memory links, and every lie that one can tell the other.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod calls;
+mod executor_lies;
+mod gateway_lies;
+mod restore;
+mod world;

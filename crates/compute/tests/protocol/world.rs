@@ -1,0 +1,452 @@
+//! A small cloud in one process: a chain that says what it is told, links that can lie, a program that reverses bytes.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use futures::future::BoxFuture;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use vouch_coding::{DevelopmentSrs, Srs};
+use vouch_compute::driver::{HostFailure, Loaded, Outcome, RunInput, Status};
+use vouch_compute::executor::{self, Executor, Keys, Programs};
+use vouch_compute::gateway::{self, Gateway, Wish};
+use vouch_compute::lane::chain::{
+    AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
+};
+use vouch_compute::lane::{LaneKey, LaneState};
+use vouch_compute::wire::{
+    Answer, Call, ExecuteCall, Opening, ProposeCall, ProposedData, Refusal, SignedRequest, Signer,
+};
+use vouch_core::bls::SecretKey;
+use vouch_core::{
+    AppId, Batch, BatchData, BatchHash, Domain, Entry, Exchange, Limits, OperatorId, OperatorInfo, OperatorTable, Program,
+    ProgramId, Request, ecdsa, merkle, pages,
+};
+
+pub const CHAIN_ID: u64 = 31_337;
+pub const REGISTRY: Address = Address::repeat_byte(0x11);
+pub const APP: AppId = AppId(B256::repeat_byte(0x22));
+pub const PROFILE: Address = Address::repeat_byte(0x33);
+pub const LANE: LaneKey = LaneKey { app: APP, lane: 1 };
+pub const NOW: u64 = 1_700_000_000;
+pub const TABLE_TIME: u32 = (NOW - 10) as u32;
+pub const WINDOW: u32 = 8;
+pub const GATEWAY_KEY: [u8; 32] = [0x77; 32];
+const CLIENT_KEY: [u8; 32] = [0x66; 32];
+/// Two thirds of 1,000, rounded up, is 667: the first two make it, the last three do not.
+pub const WEIGHTS: [u64; 4] = [400, 300, 200, 100];
+
+pub fn program() -> Program {
+    let limits = Limits { payload_bytes: 1_024, output_bytes: 1_024, ..Limits::default() };
+    Program { runtime: "reverse-1".into(), interface_name: "command".into(), limits, ..Program::default() }
+}
+
+pub fn gateway_address() -> Address {
+    ecdsa::address(&GATEWAY_KEY).unwrap()
+}
+
+pub fn bls_key(index: usize) -> SecretKey {
+    SecretKey::from_entropy(&[index as u8 + 1; 48]).unwrap()
+}
+
+pub fn operator(index: usize) -> OperatorId {
+    bls_key(index).public_key().operator_id()
+}
+
+pub fn transport_key(index: usize) -> [u8; 32] {
+    [0x40 + index as u8; 32]
+}
+
+pub fn srs() -> Arc<Srs> {
+    static SRS: std::sync::OnceLock<Arc<Srs>> = std::sync::OnceLock::new();
+    SRS.get_or_init(|| Arc::new(DevelopmentSrs::for_chain(CHAIN_ID).unwrap().into())).clone()
+}
+
+pub fn table(reference_timestamp: u32) -> Table {
+    let publics: Vec<_> = (0..4).map(|index| bls_key(index).public_key()).collect();
+    let infos = publics.iter().zip(WEIGHTS).map(|(key, weight)| OperatorInfo { pubkey: *key.g1(), weights: vec![U256::from(weight)] });
+    let table = OperatorTable::new(reference_timestamp, infos.collect()).unwrap();
+    Table::new(table, publics.iter().map(|key| *key.g2()).collect()).unwrap()
+}
+
+/// Finalized state, changed by the tests.
+pub struct FakeChain(pub Mutex<ChainState>);
+
+pub struct ChainState {
+    pub head: Head,
+    pub lane: LaneState,
+    pub tables: Vec<u32>,
+    pub first_shown: HashMap<Signer, u64>,
+    pub prevrandao: HashMap<u64, B256>,
+}
+
+impl FakeChain {
+    pub fn new() -> Arc<Self> {
+        let lane = LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
+        let head = Head { number: 100, timestamp: NOW };
+        let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
+        Arc::new(Self(Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao })))
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut ChainState)) {
+        change(&mut self.0.lock().unwrap());
+    }
+
+    /// As if everything up to `header` had been posted and finalized.
+    pub fn post(&self, header: &Batch) {
+        self.change(|state| {
+            state.lane.cursor = header.sequence;
+            state.lane.tip = header.hash();
+            state.lane.tip_sequence = header.sequence;
+        });
+    }
+}
+
+impl ChainView for FakeChain {
+    fn chain_id(&self) -> u64 {
+        CHAIN_ID
+    }
+
+    fn registry(&self) -> Address {
+        REGISTRY
+    }
+
+    fn head(&self) -> Head {
+        self.0.lock().unwrap().head
+    }
+
+    fn clock(&self) -> u64 {
+        self.head().timestamp
+    }
+
+    fn start_clock(&self) -> u64 {
+        self.head().timestamp
+    }
+
+    fn apps(&self) -> Vec<(AppId, u32)> {
+        vec![(APP, 1)]
+    }
+
+    fn app(&self, app: AppId) -> Option<AppState> {
+        let state = AppState { operator_set_id: 1, profile: PROFILE, threshold_bips: 6_667, staleness_seconds: 600 };
+        (app == APP).then_some(state)
+    }
+
+    fn release(&self, id: ProgramId) -> Option<Arc<Release>> {
+        let program = program();
+        (program.id() == id).then(|| Arc::new(Release { app: APP, program, table: B256::ZERO }))
+    }
+
+    fn lane(&self, lane: LaneKey) -> Option<LaneState> {
+        (lane == LANE).then(|| self.0.lock().unwrap().lane)
+    }
+
+    fn latest_table(&self, app: AppId, key: B256) -> Option<Arc<Table>> {
+        let newest = self.0.lock().unwrap().tables.last().copied();
+        self.table(app, key, newest?)
+    }
+
+    fn table(&self, app: AppId, key: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
+        let known = app == APP && key.is_zero() && self.0.lock().unwrap().tables.contains(&reference_timestamp);
+        known.then(|| Arc::new(table(reference_timestamp)))
+    }
+
+    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
+        self.0.lock().unwrap().first_shown.get(&signer).copied()
+    }
+
+    fn prevrandao(&self, block: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {
+        let found = self.0.lock().unwrap().prevrandao.get(&block).copied();
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+/// Reverses the payload; `fail` is a host's failure, `trap` a trap. Counts its runs.
+#[derive(Default)]
+pub struct Reverse {
+    pub runs: AtomicUsize,
+}
+
+impl Loaded for Reverse {
+    fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        match input.payload {
+            b"fail" => Err(HostFailure::Killed("by the test".into())),
+            b"trap" => Ok(Outcome::failed(Status::Trap, 1, "by the test")),
+            payload => {
+                let output = payload.iter().rev().copied().collect();
+                Ok(Outcome { status: Status::Ok, output, fuel_used: 1, message: None })
+            }
+        }
+    }
+}
+
+struct Only(Arc<Reverse>);
+
+impl Programs for Only {
+    fn load(&self, _: ProgramId) -> Result<Arc<dyn Loaded>, String> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Answers instead of a node; may ask the node.
+pub type Lie = Arc<dyn Fn(Bytes, BoxFuture<'static, Bytes>) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync>;
+
+/// Links between nodes, each of which may have a liar on it.
+#[derive(Default)]
+pub struct Links {
+    executors: Mutex<HashMap<Signer, Executor>>,
+    gateway: Mutex<Option<Gateway>>,
+    lies: Mutex<HashMap<Signer, Lie>>,
+}
+
+impl Links {
+    pub fn lie(&self, index: usize, lie: Lie) {
+        self.lies.lock().unwrap().insert(Signer::Operator(operator(index)), lie);
+    }
+
+    pub fn honest(&self, index: usize) {
+        self.lies.lock().unwrap().remove(&Signer::Operator(operator(index)));
+    }
+
+    pub fn silence(&self, index: usize) {
+        self.lie(index, Arc::new(|_, _| Box::pin(async { Err(CallError::Unreachable("silent".into())) })));
+    }
+}
+
+impl Peers for Links {
+    fn executors(&self, _: AppId) -> Vec<ExecutorPeer> {
+        (0..4).map(|index| ExecutorPeer { operator: operator(index), transport: ecdsa::address(&transport_key(index)).unwrap() }).collect()
+    }
+
+    fn gateways(&self, _: AppId) -> Vec<Address> {
+        vec![gateway_address()]
+    }
+
+    fn call(&self, to: Signer, body: Bytes, timeout: Duration) -> BoxFuture<'static, Result<Bytes, CallError>> {
+        let executor = self.executors.lock().unwrap().get(&to).cloned();
+        let gateway = self.gateway.lock().unwrap().clone().filter(|gateway| to == Signer::Gateway(gateway.address()));
+        let lie = self.lies.lock().unwrap().get(&to).cloned();
+        let (question, asked) = (body.clone(), body);
+        let honest: BoxFuture<'static, Option<Bytes>> = Box::pin(async move {
+            match (executor, gateway) {
+                (Some(executor), _) => Some(executor.handle(&asked).await),
+                (None, Some(gateway)) => Some(gateway.handle(&asked).await),
+                (None, None) => None,
+            }
+        });
+        Box::pin(async move {
+            let answer = async {
+                match lie {
+                    Some(lie) => lie(question, Box::pin(async { honest.await.unwrap_or_default() })).await,
+                    None => honest.await.ok_or(CallError::Unreachable("not running".into())),
+                }
+            };
+            tokio::time::timeout(timeout, answer).await.unwrap_or(Err(CallError::Timeout))
+        })
+    }
+}
+
+/// Four executors and a gateway.
+pub struct World {
+    pub chain: Arc<FakeChain>,
+    pub links: Arc<Links>,
+    pub program: Arc<Reverse>,
+    pub folder: TempDir,
+    pub wishes: mpsc::Receiver<Wish>,
+    wish_sender: mpsc::Sender<Wish>,
+}
+
+impl World {
+    /// Links and chain alone.
+    pub fn empty() -> Self {
+        let (wish_sender, wishes) = mpsc::channel(64);
+        let folder = tempfile::tempdir().unwrap();
+        Self { chain: FakeChain::new(), links: Arc::default(), program: Arc::default(), folder, wishes, wish_sender }
+    }
+
+    /// Everyone running and done asking.
+    pub async fn start() -> Self {
+        let world = Self::empty();
+        let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
+        let gateway = world.start_gateway();
+        for executor in executors {
+            executor.tick().await;
+        }
+        gateway.tick().await;
+        world
+    }
+
+    pub fn executor_folder(&self, index: usize) -> PathBuf {
+        self.folder.path().join(format!("executor-{index}"))
+    }
+
+    pub fn start_executor(&self, index: usize) -> Executor {
+        let executor = self.open_executor(index, |_| {}).unwrap();
+        self.links.executors.lock().unwrap().insert(Signer::Operator(operator(index)), executor.clone());
+        executor
+    }
+
+    pub fn open_executor(
+        &self,
+        index: usize,
+        configure: impl FnOnce(&mut executor::Config),
+    ) -> Result<Executor, executor::Error> {
+        let mut config = executor::Config::new(self.executor_folder(index));
+        config.peer_timeout = Duration::from_millis(500);
+        configure(&mut config);
+        let parts = executor::Parts {
+            chain: self.chain.clone(),
+            peers: self.links.clone(),
+            programs: Arc::new(Only(self.program.clone())),
+            srs: srs(),
+            keys: Keys { bls: bls_key(index), transport: transport_key(index) },
+        };
+        Executor::open(config, parts)
+    }
+
+    /// Ends an executor as kill -9 does as far as its store is concerned: what is on disk stays, nothing is flushed.
+    pub fn kill_executor(&self, index: usize) {
+        self.links.executors.lock().unwrap().remove(&Signer::Operator(operator(index)));
+    }
+
+    pub fn executor(&self, index: usize) -> Executor {
+        self.links.executors.lock().unwrap()[&Signer::Operator(operator(index))].clone()
+    }
+
+    pub fn gateway(&self) -> Gateway {
+        self.links.gateway.lock().unwrap().clone().unwrap()
+    }
+
+    pub fn start_gateway(&self) -> Gateway {
+        self.start_gateway_in(&self.folder.path().join("gateway"))
+    }
+
+    pub fn start_gateway_in(&self, folder: &Path) -> Gateway {
+        let mut config = gateway::Config::new(folder.to_owned());
+        config.call_timeout = Duration::from_secs(5);
+        config.execute_timeout = Duration::from_millis(700);
+        config.propose_timeout = Duration::from_millis(700);
+        config.peer_timeout = Duration::from_millis(500);
+        let (chain, peers, wishes) = (self.chain.clone(), self.links.clone(), self.wish_sender.clone());
+        let parts = gateway::Parts { chain, peers, srs: srs(), key: GATEWAY_KEY, wishes };
+        let gateway = Gateway::open(config, parts).unwrap();
+        *self.links.gateway.lock().unwrap() = Some(gateway.clone());
+        gateway
+    }
+
+    /// Waits for a wish of this kind.
+    pub async fn wish(&mut self, wanted: impl Fn(&Wish) -> bool) -> Wish {
+        let found = async {
+            loop {
+                let wish = self.wishes.recv().await.unwrap();
+                if wanted(&wish) {
+                    return wish;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), found).await.expect("the gateway says what it needs")
+    }
+}
+
+/// A request as an honest client sends it.
+pub fn request(nonce: u64, payload: &[u8]) -> SignedRequest {
+    sign(Request {
+        app: APP,
+        program_id: program().id(),
+        client: ecdsa::address(&CLIENT_KEY).unwrap(),
+        nonce,
+        payload_hash: pages::root(payload),
+        time: NOW,
+        seed_block: 0,
+        deadline: NOW + 300,
+        max_fee: U256::ZERO,
+    }, payload)
+}
+
+pub fn sign(request: Request, payload: &[u8]) -> SignedRequest {
+    let domain = Domain { chain_id: U256::from(CHAIN_ID), registry: REGISTRY };
+    let signature = ecdsa::sign(request.digest(&domain), &CLIENT_KEY).unwrap();
+    SignedRequest { request, signature: Bytes::copy_from_slice(&signature), payload: Bytes::copy_from_slice(payload) }
+}
+
+/// The honest entry for a request.
+pub fn entry(signed: &SignedRequest) -> Entry {
+    let output: Vec<u8> = signed.payload.iter().rev().copied().collect();
+    Entry {
+        request: signed.request.clone(),
+        signature: signed.signature.clone(),
+        payload: signed.payload.clone(),
+        output: output.into(),
+        ..Entry::default()
+    }
+}
+
+/// An honest proposal behind `parent`.
+pub fn proposal(entries: Vec<Entry>, parent: Option<&Batch>) -> ProposeCall {
+    let header = Batch {
+        chain_id: U256::from(CHAIN_ID),
+        registry: REGISTRY,
+        app: APP,
+        operator_set_id: 1,
+        profile_id: PROFILE,
+        program_id: program().id(),
+        lane: 1,
+        sequence: parent.map_or(1, |parent| parent.sequence + 1),
+        parent: parent.map_or(BatchHash::ZERO, Batch::hash),
+        reference_timestamp: TABLE_TIME,
+        ..Batch::default()
+    };
+    let data = BatchData::new(entries).unwrap();
+    fill(header, &data, parent.cloned())
+}
+
+/// Fills in what follows from the data, and signs.
+pub fn fill(mut header: Batch, data: &BatchData, parent: Option<Batch>) -> ProposeCall {
+    let bytes = data.encode();
+    let (commitment, opening) = srs().commit_data(&bytes).unwrap();
+    header.exchanges_root = merkle::root(&data.leaves());
+    header.exchange_count = data.entries().len() as u32;
+    header.data_commitment_x = commitment.x;
+    header.data_commitment_y = commitment.y;
+    header.data_length = bytes.len() as u64;
+    let opening = Opening { value: opening.value, proof: opening.proof };
+    let call = ProposeCall {
+        gateway_signature: Default::default(),
+        header,
+        parent,
+        data: ProposedData::Whole(bytes.into()),
+        opening,
+    };
+    resign(call)
+}
+
+/// Signs again, after a change, as the gateway.
+pub fn resign(mut call: ProposeCall) -> ProposeCall {
+    call.gateway_signature = ecdsa::sign(call.header.hash().0, &GATEWAY_KEY).unwrap().into();
+    call
+}
+
+pub async fn propose(executor: &Executor, call: &ProposeCall) -> Result<[u8; 64], Refusal> {
+    match executor.answer(Call::Propose(Box::new(call.clone()))).await {
+        Answer::Signature(signature) => Ok(signature.0),
+        Answer::Refused(refusal) => Err(refusal),
+        other => panic!("an answer to another question: {other:?}"),
+    }
+}
+
+pub async fn execute(executor: &Executor, requests: Vec<SignedRequest>) -> Vec<Result<Exchange, Refusal>> {
+    let call = ExecuteCall { app: APP, program_id: program().id(), requests };
+    match executor.answer(Call::Execute(call)).await {
+        Answer::Reports(answer) => answer.list.reports.into_iter().map(|report| match report {
+            vouch_compute::wire::Report::Ran(exchange) => Ok(exchange),
+            vouch_compute::wire::Report::Refused(_, refusal) => Err(refusal),
+        }).collect(),
+        Answer::Refused(refusal) => vec![Err(refusal)],
+        other => panic!("an answer to another question: {other:?}"),
+    }
+}
