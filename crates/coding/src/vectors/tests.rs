@@ -30,7 +30,7 @@ fn the_originals_pass() {
     assert_eq!((unknown.cases, unknown.skipped.len()), (0, 1));
 }
 
-/// Changes the last digit of every checked value, one at a time; each change alone must be noticed.
+/// Changes the middle digit of every checked value, one at a time; each change alone must be noticed.
 fn check_every_change(name: &str, trim: fn(&mut Value)) {
     let Some(folder) = originals() else { return };
     let elsewhere = tempfile::tempdir().unwrap();
@@ -63,8 +63,9 @@ fn change(value: &mut Value) {
         Value::Bool(flag) => Value::Bool(!*flag),
         Value::Number(number) => Value::from(number.as_u64().unwrap() + 1),
         Value::String(text) => {
-            let last = if text.ends_with('1') { "2" } else { "1" };
-            Value::from(format!("{}{last}", &text[..text.len() - 1]))
+            let middle = text.len() / 2;
+            let digit = if text[middle..].starts_with('1') { "2" } else { "1" };
+            Value::from(format!("{}{digit}{}", &text[..middle], &text[middle + 1..]))
         }
         other => panic!("{other}"),
     };
@@ -76,7 +77,11 @@ fn keep(file: &mut Value, list: &str, count: usize) {
 
 #[test]
 fn every_changed_codec_value_is_noticed() {
-    check_every_change("codec.json", |file| keep(file, "payloads", 12));
+    check_every_change("codec.json", |file| {
+        keep(file, "payloads", 12);
+        // The label of an empty payload decides nothing.
+        file["payloads"].as_array_mut().unwrap().retain(|case| case["payload_length"] != 0);
+    });
 }
 
 #[test]
