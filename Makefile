@@ -41,11 +41,12 @@ build: ## Build the vouch binary (debug)
 
 .PHONY: contracts
 contracts: setup ## Compile the contracts
-	cd contracts && $(FORGE) build --quiet
+	cd contracts && $(FORGE) build --skip test
 
 .PHONY: abi
 abi: contracts ## Write contracts/abi from the compiled contracts
 	node tools/export-abi.mjs
+	node tools/snapshot-layout.mjs
 
 # --- seeing it work ---------------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ test: preflight test-contracts test-rust test-examples ## Run every test
 
 .PHONY: test-contracts
 test-contracts: setup ## Run the Solidity tests
-	cd contracts && $(FORGE) test
+	cd contracts && FORGE_SNAPSHOT_CHECK=true $(FORGE) test
 
 .PHONY: test-rust
 test-rust: setup $(REFEREE) ## Run the Rust tests
@@ -97,6 +98,7 @@ check-lints:
 .PHONY: check-generated
 check-generated: contracts ## Prove that the generated files in the repository are fresh
 	node tools/export-abi.mjs --check
+	node tools/snapshot-layout.mjs --check
 	cargo run --locked --quiet -p vouch -- openapi --check docs/openapi.json
 	cargo run --locked --quiet -p vouch -- reference --check docs/cli.md
 
