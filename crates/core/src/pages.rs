@@ -15,7 +15,12 @@ const TYPE: &str = "Pages(uint64 byteLength,bytes32 merkleRoot)";
 
 /// The page root of `bytes`.
 pub fn root(bytes: &[u8]) -> B256 {
-    page_root(bytes.len() as u64, merkle::root(&leaves(bytes)))
+    page_root(bytes.len() as u64, merkle_root(bytes))
+}
+
+/// The Merkle root over the pages of `bytes`; zero if there are none.
+pub fn merkle_root(bytes: &[u8]) -> B256 {
+    merkle::root(&leaves(bytes))
 }
 
 /// The hash of a string of `byte_length` bytes whose pages have this Merkle root.

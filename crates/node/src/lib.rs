@@ -1,1 +1,19 @@
-//! Composes roles into running processes
+//! Composes roles into running processes.
+//!
+//! This is where the crates meet: the chain's finalized state becomes the [`ChainView`](vouch_compute::lane::chain::ChainView)
+//! that executor and gateway know ([`mirror`]), HTTP becomes their [`Peers`](vouch_compute::lane::chain::Peers) ([`peers`]),
+//! and what they wish for on chain becomes transactions. Reading order: [`config`], [`mirror`], [`programs`], then
+//! [`run`].
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap fails the test"))]
+
+pub mod config;
+mod executor;
+mod gateway;
+mod http;
+pub mod mirror;
+mod node;
+pub mod peers;
+pub mod programs;
+
+pub use http::openapi_document;
+pub use node::{Error, run};

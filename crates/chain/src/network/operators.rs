@@ -108,6 +108,29 @@ impl Network {
         stakes.pop().ok_or_else(|| Error::inconsistent("getMinimumSlashableStake", "it names no operator"))
     }
 
+    /// Whether the operator has allocated something to an app in one of `strategies`, effective or not yet.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn has_allocation(
+        &self,
+        view: &Finalized,
+        operator_set_id: u32,
+        operator: Address,
+        strategies: &[Address],
+    ) -> Result<bool, Error> {
+        for strategy in strategies {
+            let operator_set = self.allocation_set(operator_set_id);
+            let call =
+                allocation_manager::getAllocationCall { operator, operatorSet: operator_set, strategy: *strategy };
+            let allocation = view.call(self.contracts().allocation_manager, &call).await?;
+            if allocation.currentMagnitude != 0 || allocation.pendingDiff != 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Registers the sender's BLS key for an app's set, with the proof that it has the secret.
     ///
     /// # Errors
@@ -148,7 +171,8 @@ impl Network {
         if !view.call(registrar, &registered).await? {
             return Ok(None);
         }
-        let keys = view.call(registrar, &key_registrar::getBN254KeyCall { operatorSet: operator_set, operator }).await?;
+        let keys =
+            view.call(registrar, &key_registrar::getBN254KeyCall { operatorSet: operator_set, operator }).await?;
         let (g1, g2) = (keys.g1Point, keys.g2Point);
         Ok(Some((convert::key_g1(g1.X, g1.Y)?, convert::key_g2(g2.X, g2.Y)?)))
     }
@@ -163,8 +187,7 @@ impl Network {
             operatorSetIds: vec![operator_set_id],
             data: Bytes::new(),
         };
-        let call =
-            allocation_manager::registerForOperatorSetsCall { operator: sender.address(), params: parameters };
+        let call = allocation_manager::registerForOperatorSetsCall { operator: sender.address(), params: parameters };
         self.act(sender, self.contracts().allocation_manager, call).await?;
         Ok(())
     }

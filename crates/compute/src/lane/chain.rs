@@ -15,7 +15,7 @@ use super::{LaneKey, LaneState};
 use crate::wire::Signer;
 
 /// The newest finalized block known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub number: u64,
     /// Unix seconds.

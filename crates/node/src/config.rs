@@ -1,0 +1,243 @@
+//! The configuration of a node: one typed tree, unknown keys refused, defaults in one place.
+
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+
+/// Peers in one configuration.
+const PEERS_MAX: usize = 1_024;
+
+/// A node's configuration file (TOML). Relative paths are relative to the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What this process does: `gateway`, `executor`, or both.
+    pub roles: Vec<Role>,
+    /// Where the node keeps its stores; created if absent.
+    pub data_dir: PathBuf,
+    /// Address and port of the HTTP server.
+    pub listen: String,
+    pub chain: ChainConfig,
+    /// The other nodes of the cloud, by operator or gateway address.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
+    /// Required for the role `gateway`.
+    pub gateway: Option<GatewayConfig>,
+    /// Required for the role `executor`.
+    pub executor: Option<ExecutorConfig>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Gateway,
+    Executor,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// JSON-RPC endpoint, http or https.
+    pub rpc: String,
+    /// The deployment manifest that `vouch` wrote.
+    pub deployment: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Keystore (v3) of the key that signs proposals and sends transactions.
+    pub keystore: PathBuf,
+    pub password_file: PathBuf,
+    /// Seconds between posts of certified batches to the chain.
+    #[serde(default = "defaults::post_interval_seconds")]
+    pub post_interval_seconds: u64,
+    /// The operator's word that the store was restored from a backup.
+    #[serde(default)]
+    pub restored: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutorConfig {
+    /// Keystore (v3) of the operator's key; it registers on chain and signs reports.
+    pub keystore: PathBuf,
+    pub password_file: PathBuf,
+    /// Folder of the operator's BLS keystores, one per operator set.
+    pub bls_dir: PathBuf,
+    /// Where artifacts are fetched from, by digest.
+    #[serde(default)]
+    pub artifact_sources: Vec<String>,
+    /// Which new apps this operator joins by itself.
+    #[serde(default)]
+    pub join: Join,
+    /// The share of its stake that the operator allocates to each app that it joins by itself, in 1/10,000.
+    #[serde(default = "defaults::allocate_bips")]
+    pub allocate_bips: u16,
+    /// Programs that run at once; zero: one per processor core.
+    #[serde(default)]
+    pub concurrency: usize,
+    /// Where compiled programs are cached; executors of one machine may share it.
+    pub cache_dir: Option<PathBuf>,
+    /// The operator's word that the store was restored from a backup.
+    #[serde(default)]
+    pub restored: bool,
+}
+
+/// Another node of the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// The operator's address, or the gateway's.
+    pub address: Address,
+    pub url: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Join {
+    /// Joins only by command.
+    #[default]
+    None,
+    /// Joins every app, as the operators of a local cloud do.
+    All,
+}
+
+mod defaults {
+    pub fn post_interval_seconds() -> u64 {
+        2
+    }
+
+    pub fn allocate_bips() -> u16 {
+        2_000
+    }
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{path} cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: unknown key `{key}`; did you mean `{nearest}`?")]
+    UnknownKey { path: PathBuf, key: String, nearest: String },
+    #[error("{path}: {message}")]
+    Invalid { path: PathBuf, message: String },
+}
+
+impl Config {
+    /// Reads and checks a configuration file; relative paths become relative to its folder.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let mut config = Self::parse(&text, path)?;
+        config.resolve(path.parent().unwrap_or(Path::new(".")));
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| {
+            let message = error.message().to_owned();
+            match unknown_key(&message) {
+                Some((key, nearest)) => Error::UnknownKey { path: path.to_owned(), key, nearest },
+                None => Error::Invalid { path: path.to_owned(), message: error.to_string().trim_end().to_owned() },
+            }
+        })
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        let mut paths = vec![&mut self.data_dir, &mut self.chain.deployment];
+        if let Some(gateway) = &mut self.gateway {
+            paths.extend([&mut gateway.keystore, &mut gateway.password_file]);
+        }
+        if let Some(executor) = &mut self.executor {
+            paths.extend([&mut executor.keystore, &mut executor.password_file, &mut executor.bls_dir]);
+            paths.extend(executor.cache_dir.as_mut());
+        }
+        for path in paths {
+            *path = folder.join(&path);
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let invalid = |message: &str| Err(Error::Invalid { path: path.to_owned(), message: message.to_owned() });
+        if self.roles.is_empty() {
+            return invalid("roles: name at least one of gateway, executor");
+        }
+        if self.roles.contains(&Role::Gateway) && self.gateway.is_none() {
+            return invalid("the role gateway needs a [gateway] section");
+        }
+        if self.roles.contains(&Role::Executor) && self.executor.is_none() {
+            return invalid("the role executor needs an [executor] section");
+        }
+        if self.executor.as_ref().is_some_and(|executor| executor.allocate_bips > 10_000) {
+            return invalid("executor.allocate_bips: at most 10000");
+        }
+        if self.peers.len() > PEERS_MAX {
+            return invalid("peers: at most 1024");
+        }
+        Ok(())
+    }
+}
+
+/// Reads serde's message about an unknown field and finds the known key nearest to it.
+fn unknown_key(message: &str) -> Option<(String, String)> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (key, rest) = rest.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2);
+    let nearest = known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)))?;
+    Some((key.to_owned(), nearest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXECUTOR: &str = r#"
+        roles = ["executor"]
+        data_dir = "data"
+        listen = "127.0.0.1:0"
+        [chain]
+        rpc = "http://127.0.0.1:8545"
+        deployment = "deployment.json"
+        [executor]
+        keystore = "operator.json"
+        password_file = "password"
+        bls_dir = "bls"
+    "#;
+
+    fn load(text: &str) -> Result<Config, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_defaults_are_filled_in() {
+        let config = load(EXECUTOR).unwrap();
+        assert!(config.data_dir.is_absolute());
+        let executor = config.executor.unwrap();
+        assert_eq!(executor.join, Join::None);
+        assert_eq!(executor.allocate_bips, 2_000);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let error = load(&EXECUTOR.replace("bls_dir", "bls_dri")).unwrap_err();
+        let Error::UnknownKey { key, nearest, .. } = error else { panic!("{error}") };
+        assert_eq!((key.as_str(), nearest.as_str()), ("bls_dri", "bls_dir"));
+    }
+
+    #[test]
+    fn a_role_without_its_section_is_refused() {
+        let error = load(&EXECUTOR.replace("[\"executor\"]", "[\"gateway\"]")).unwrap_err();
+        assert!(error.to_string().contains("[gateway]"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_refused_with_its_place() {
+        let error = load("roles = [").unwrap_err();
+        assert!(error.to_string().contains("line 1"), "{error}");
+    }
+}

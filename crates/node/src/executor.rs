@@ -1,0 +1,175 @@
+//! The executor role: one executor for each app that the operator has joined, and joining itself.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::Address;
+use vouch_chain::keys::{self, Cost, Password};
+use vouch_chain::network::WHOLE_MAGNITUDE;
+use vouch_chain::{Network, Sender};
+use vouch_coding::Srs;
+use vouch_compute::executor::{self, Executor, Keys};
+use vouch_compute::lane::chain::ChainView;
+use vouch_compute::wasm::{self, WasmDriver};
+use vouch_core::AppId;
+use vouch_core::bls::SecretKey;
+
+use crate::config::{ExecutorConfig, Join};
+use crate::mirror::{AppRecord, Mirror};
+use crate::node::{Error, Parts, open_key, sender};
+use crate::peers::HttpPeers;
+use crate::programs::ProgramStore;
+
+/// How often executors look after themselves.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The operator's executors.
+pub struct ExecutorRole {
+    mirror: Arc<Mirror>,
+    network: Network,
+    peers: Arc<HttpPeers>,
+    programs: Arc<ProgramStore>,
+    srs: Arc<Srs>,
+    signer: PrivateKeySigner,
+    sender: Sender,
+    password: Password,
+    bls_dir: PathBuf,
+    data_dir: PathBuf,
+    join: Join,
+    magnitude: u64,
+    concurrency: usize,
+    restored: bool,
+    executors: RwLock<HashMap<AppId, Executor>>,
+}
+
+impl ExecutorRole {
+    pub fn open(config: &ExecutorConfig, parts: &Parts) -> Result<Self, Error> {
+        let (signer, password) = open_key(&config.keystore, &config.password_file)?;
+        let cache = config.cache_dir.clone().unwrap_or_else(|| parts.data_dir.join("compiled"));
+        let driver = WasmDriver::new(wasm::Config::new(cache))?;
+        let programs = ProgramStore::new(
+            Arc::clone(&parts.mirror),
+            driver,
+            Arc::clone(&parts.artifacts),
+            config.artifact_sources.clone(),
+            parts.http.clone(),
+        );
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            mirror: Arc::clone(&parts.mirror),
+            network: parts.network.clone(),
+            peers: Arc::clone(&parts.peers),
+            programs: Arc::new(programs),
+            srs: Arc::clone(&parts.srs),
+            sender: sender(parts, signer.clone()),
+            signer,
+            password,
+            bls_dir: config.bls_dir.clone(),
+            data_dir: parts.data_dir.clone(),
+            join: config.join,
+            magnitude: WHOLE_MAGNITUDE / 10_000 * u64::from(config.allocate_bips),
+            concurrency: if config.concurrency == 0 { cores } else { config.concurrency },
+            restored: config.restored,
+            executors: RwLock::default(),
+        })
+    }
+
+    pub fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    pub fn of(&self, app: AppId) -> Option<Executor> {
+        self.executors.read().unwrap_or_else(PoisonError::into_inner).get(&app).cloned()
+    }
+
+    pub async fn run(self: Arc<Self>) -> Result<(), Error> {
+        let mut heads = self.mirror.heads();
+        loop {
+            for (app, record) in self.mirror.app_records() {
+                match self.look_after(app, &record).await {
+                    Ok(()) => {}
+                    Err(Error::Chain(error)) => tracing::warn!(%app, %error, "node.executor.join"),
+                    Err(error) => return Err(error),
+                }
+            }
+            let executors: Vec<_> = self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            futures::future::join_all(executors.iter().map(Executor::tick)).await;
+            // Whatever comes first: joining waits for blocks, upkeep for time.
+            let _woken = tokio::time::timeout(TICK, heads.changed()).await;
+        }
+    }
+
+    /// Runs the app's executor once there is a key for it, and joins the app if that is this operator's policy.
+    async fn look_after(&self, app: AppId, record: &AppRecord) -> Result<(), Error> {
+        let path = self.bls_dir.join(format!("set-{}.json", record.state.operator_set_id));
+        let running = self.of(app).is_some();
+        if !path.exists() && self.join == Join::All {
+            std::fs::create_dir_all(&self.bls_dir)
+                .map_err(|source| Error::Io { what: format!("creating {}", self.bls_dir.display()), source })?;
+            keys::create_bls(&path, &self.password, Cost::Light)?;
+        }
+        if !path.exists() || (running && self.is_member(app)) {
+            return Ok(());
+        }
+        let secret = keys::read_bls(&path, &self.password)?;
+        if self.join == Join::All && !self.is_member(app) {
+            self.join_app(record, &secret).await?;
+        }
+        if !running {
+            self.start(app, record, secret)?;
+        }
+        Ok(())
+    }
+
+    /// Whether some finalized table has shown this operator.
+    fn is_member(&self, app: AppId) -> bool {
+        self.mirror.operators_of(app).iter().any(|(_, address)| *address == self.address())
+    }
+
+    /// Takes the next step towards membership that the chain does not show as done; the rest comes with later blocks.
+    async fn join_app(&self, record: &AppRecord, secret: &SecretKey) -> Result<(), Error> {
+        let (network, set) = (&self.network, record.state.operator_set_id);
+        let view = network.view().await?;
+        if !network.is_operator(&view, self.address()).await? || network.members(&view, set).await?.contains(&self.address()) {
+            return Ok(());
+        }
+        let strategies = &record.strategies;
+        let stakes = network.slashable_stake(&view, set, self.address(), strategies, 0).await?;
+        if stakes.iter().all(|stake| stake.is_zero()) {
+            if !network.has_allocation(&view, set, self.address(), strategies).await? {
+                let effective = network.allocate(&self.sender, set, strategies, self.magnitude).await?;
+                tracing::info!(set, effective, "node.executor.allocate");
+            }
+            return Ok(());
+        }
+        if network.key_of(&view, set, self.address()).await?.is_none() {
+            network.register_key(&self.sender, set, secret).await?;
+            tracing::info!(set, "node.executor.key.register");
+        }
+        network.join_set(&self.sender, set).await?;
+        tracing::info!(set, "node.executor.set.join");
+        Ok(())
+    }
+
+    fn start(&self, app: AppId, record: &AppRecord, secret: SecretKey) -> Result<(), Error> {
+        let folder = self.data_dir.join("executor").join(record.state.operator_set_id.to_string());
+        let mut settings = executor::Config::new(folder);
+        settings.concurrency = self.concurrency;
+        settings.restored = self.restored;
+        let chain: Arc<dyn ChainView> = Arc::clone(&self.mirror) as _;
+        let parts = executor::Parts {
+            chain,
+            peers: Arc::clone(&self.peers) as _,
+            programs: Arc::clone(&self.programs) as _,
+            srs: Arc::clone(&self.srs),
+            keys: Keys { bls: secret, transport: self.signer.to_bytes().0 },
+        };
+        let executor = Executor::open(settings, parts).map_err(|source| Error::Executor { app, source })?;
+        tracing::info!(%app, operator = %executor.operator(), "node.executor.start");
+        self.executors.write().unwrap_or_else(PoisonError::into_inner).insert(app, executor);
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The gateway role: runs the gateway and does on chain what it wishes for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alloy_primitives::B256;
+use tokio::sync::mpsc;
+use vouch_chain::bindings::batch_registry;
+use vouch_chain::{Network, Sender};
+use vouch_compute::gateway::{self, Gateway, Wish};
+use vouch_compute::lane::LaneKey;
+use vouch_compute::lane::chain::ChainView;
+use vouch_core::AppId;
+
+use crate::config::GatewayConfig;
+use crate::mirror::Mirror;
+use crate::node::{Error, Parts, open_key, sender};
+
+/// Wishes that wait; more are dropped and come again.
+const WISHES_MAX: usize = 256;
+/// How often the gateway looks after itself.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a table transaction that succeeded is given to become final before another is sent.
+const TABLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A gateway with what it needs to act on chain.
+pub struct GatewayRole {
+    gateway: Gateway,
+    wishes: mpsc::Receiver<Wish>,
+    actor: Actor,
+}
+
+impl GatewayRole {
+    pub fn open(config: &GatewayConfig, parts: &Parts) -> Result<Self, Error> {
+        let (signer, _) = open_key(&config.keystore, &config.password_file)?;
+        let (wish, wishes) = mpsc::channel(WISHES_MAX);
+        let mut settings = gateway::Config::new(parts.data_dir.join("gateway"));
+        settings.restored = config.restored;
+        let chain: Arc<dyn ChainView> = Arc::clone(&parts.mirror) as _;
+        let gateway = Gateway::open(
+            settings,
+            gateway::Parts {
+                chain,
+                peers: Arc::clone(&parts.peers) as _,
+                srs: Arc::clone(&parts.srs),
+                key: signer.to_bytes().0,
+                wishes: wish,
+            },
+        )?;
+        let actor = Actor {
+            gateway: gateway.clone(),
+            mirror: Arc::clone(&parts.mirror),
+            network: parts.network.clone(),
+            sender: sender(parts, signer),
+            post_interval: Duration::from_secs(config.post_interval_seconds),
+            acted: HashMap::new(),
+        };
+        Ok(Self { gateway, wishes, actor })
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    pub async fn run(self) -> Result<(), Error> {
+        let Self { gateway, mut wishes, mut actor } = self;
+        let ticking = async {
+            loop {
+                gateway.tick().await;
+                tokio::time::sleep(TICK).await;
+            }
+        };
+        let acting = async {
+            while let Some(wish) = wishes.recv().await {
+                actor.act(wish).await;
+            }
+        };
+        tokio::select! {
+            () = ticking => {}
+            () = acting => {}
+        }
+        Err(Error::Ended("the gateway"))
+    }
+}
+
+/// Sends the transactions that a gateway wishes for; what fails comes back as a new wish.
+struct Actor {
+    gateway: Gateway,
+    mirror: Arc<Mirror>,
+    network: Network,
+    sender: Sender,
+    post_interval: Duration,
+    acted: HashMap<Wish, Instant>,
+}
+
+impl Actor {
+    async fn act(&mut self, wish: Wish) {
+        let interval = match wish {
+            Wish::Post { .. } => self.post_interval,
+            Wish::RefreshTable { .. } | Wish::RequestSkip { .. } => TABLE_INTERVAL,
+        };
+        // A wish is made again and again until its effect is final; acting on each would pay for the same twice.
+        if self.acted.get(&wish).is_some_and(|at| at.elapsed() < interval) {
+            return;
+        }
+        let done = match wish {
+            Wish::RefreshTable { app, table } => self.refresh_table(app, table).await,
+            Wish::Post { lane } => self.post(lane).await,
+            Wish::RequestSkip { lane } => self.request_skip(lane).await,
+        };
+        match done {
+            Ok(()) => {
+                self.acted.insert(wish, Instant::now());
+            }
+            Err(error) if error.is_transient() => tracing::warn!(?wish, %error, "gateway.chain.act"),
+            Err(error) => {
+                self.acted.insert(wish, Instant::now());
+                tracing::warn!(?wish, %error, "gateway.chain.act refused");
+            }
+        }
+    }
+
+    async fn refresh_table(&self, app: AppId, table: B256) -> Result<(), vouch_chain::Error> {
+        let Some(record) = self.mirror.app_record(app) else { return Ok(()) };
+        let set = record.state.operator_set_id;
+        // A set without members has no table yet; its first member changes that.
+        let view = self.network.view().await?;
+        if self.network.members(&view, set).await?.is_empty() {
+            return Ok(());
+        }
+        let timestamp = self.network.update_table(&self.sender, set, table).await?;
+        tracing::info!(%app, timestamp, "gateway.table.update");
+        Ok(())
+    }
+
+    async fn post(&self, lane: LaneKey) -> Result<(), vouch_chain::Error> {
+        // The newest cursor, not the finalized one: what stands there already need not be posted again.
+        let call = batch_registry::laneInfoCall { app: lane.app.0, lane: lane.lane };
+        let info = self.network.chain().latest_call(self.network.contracts().batch_registry, &call).await?;
+        let gateway = self.gateway.clone();
+        let cursor = info.cursor;
+        let work = tokio::task::spawn_blocking(move || gateway.unposted(lane, cursor)).await;
+        let work = match work {
+            Ok(Ok(Some(work))) => work,
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Ok(tracing::error!(%lane, %error, "gateway.post.read")),
+            Err(error) => return Ok(tracing::error!(%lane, %error, "gateway.post.read")),
+        };
+        let posted = self.network.post(&self.sender, &work.headers, &work.certificate).await?;
+        let last = work.headers.last().map_or(0, |header| header.sequence);
+        tracing::info!(%lane, headers = work.headers.len(), last, gas = posted.gas_used, "gateway.post");
+        Ok(())
+    }
+
+    async fn request_skip(&self, lane: LaneKey) -> Result<(), vouch_chain::Error> {
+        let ends_at = self.network.request_skip(&self.sender, lane.app, lane.lane).await?;
+        tracing::warn!(%lane, ends_at, "gateway.skip.request");
+        Ok(())
+    }
+}

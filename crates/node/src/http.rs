@@ -1,0 +1,71 @@
+//! The HTTP server of a node: the public API of a gateway, and the peer endpoints of both roles.
+
+mod answer;
+mod gateway;
+mod peer;
+mod views;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post, put};
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use vouch_api::{ARTIFACT_BYTES_MAX, BODY_BYTES_MAX};
+use vouch_compute::wire;
+
+use crate::node::Shared;
+
+/// The longest that any request may take; calls end earlier, by the gateway's own limits.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The OpenAPI document of the public API.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Vouch node", description = "Call apps and fetch what proves their answers.", license(name = "MIT OR Apache-2.0")),
+    paths(
+        views::status,
+        views::clock,
+        views::apps,
+        views::app,
+        gateway::call,
+        gateway::receipt,
+        gateway::put_artifact,
+        gateway::get_artifact,
+        peer::batch_data,
+    )
+)]
+struct Document;
+
+/// The public API as an OpenAPI document, pretty-printed JSON.
+pub fn openapi_document() -> String {
+    Document::openapi().to_pretty_json().expect("the document has string keys only")
+}
+
+/// Every route that a node of these roles answers.
+pub fn router(shared: Arc<Shared>) -> Router {
+    let artifacts = Router::new()
+        .route("/v1/artifacts/{digest}", put(gateway::put_artifact).get(gateway::get_artifact))
+        .layer(DefaultBodyLimit::max(ARTIFACT_BYTES_MAX));
+    let peers = Router::new()
+        .route("/v1/executor/{app}", post(peer::executor))
+        .route("/v1/gateway", post(peer::gateway))
+        .layer(DefaultBodyLimit::max(wire::BODY_BYTES_MAX));
+    Router::new()
+        .route("/v1/status", get(views::status))
+        .route("/v1/clock", get(views::clock))
+        .route("/v1/apps", get(views::apps))
+        .route("/v1/apps/{app}", get(views::app))
+        .route("/v1/calls", post(gateway::call))
+        .route("/v1/receipts/{request_id}", get(gateway::receipt))
+        .route("/v1/apps/{app}/batches/{batch_hash}/data", get(peer::batch_data))
+        .route("/openapi.json", get(|| async { ([("content-type", "application/json")], openapi_document()) }))
+        .fallback(answer::no_route)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(artifacts)
+        .merge(peers)
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .with_state(shared)
+}

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use vouch_api::{CallRequest, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt};
+use vouch_compute::gateway::{self, Gateway};
+use vouch_compute::wire::SignedRequest;
+use vouch_core::RequestId;
+
+use super::answer::{Failure, body, call_error, json, parse};
+use crate::node::Shared;
+
+/// Call an app: run a signed request on its operators and wait for the certificate
+#[utoipa::path(
+    post, path = "/v1/calls", request_body = CallRequest,
+    responses(
+        (status = 200, body = Receipt), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 413, body = Problem), (status = 503, body = Problem), (status = 504, body = Problem),
+    )
+)]
+pub async fn call(
+    State(shared): State<Arc<Shared>>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<Receipt>, Failure> {
+    let gateway = gateway_of(&shared)?;
+    let call: CallRequest = json(&body(bytes)?)?;
+    if call.payload.len() > PAYLOAD_BYTES_MAX {
+        let message = format!("the payload has {} bytes, at most {PAYLOAD_BYTES_MAX} are taken", call.payload.len());
+        return Err(Failure::new(ProblemCode::PayloadTooLarge, message));
+    }
+    let signed =
+        SignedRequest { request: call.request.into(), signature: call.client_signature, payload: call.payload };
+    let receipt = gateway.call(signed).await.map_err(|error| call_error(error, &shared.mirror))?;
+    Ok(Json(view(&receipt)))
+}
+
+/// The receipt of a request that was certified here
+#[utoipa::path(
+    get, path = "/v1/receipts/{requestId}", params(("requestId" = String, Path)),
+    responses((status = 200, body = Receipt), (status = 404, body = Problem))
+)]
+pub async fn receipt(
+    State(shared): State<Arc<Shared>>,
+    Path(request_id): Path<String>,
+) -> Result<Json<Receipt>, Failure> {
+    let id: RequestId = parse("the request id", &request_id)?;
+    let found = gateway_of(&shared)?.receipt(id).await.map_err(|error| call_error(error, &shared.mirror))?;
+    let found = found.ok_or_else(|| Failure::new(ProblemCode::NotFound, format!("there is no receipt of request {id} here")))?;
+    Ok(Json(view(&found)))
+}
+
+/// Upload the artifact of a published release
+#[utoipa::path(
+    put, path = "/v1/artifacts/{digest}", params(("digest" = String, Path)),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 204), (status = 404, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem))
+)]
+pub async fn put_artifact(
+    State(shared): State<Arc<Shared>>,
+    Path(digest): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<axum::http::StatusCode, Failure> {
+    let digest: B256 = parse("the digest", &digest)?;
+    // Only what a finalized release names is kept, so that nobody fills this disk without paying the chain.
+    if !shared.mirror.names_artifact(digest) {
+        let message = format!("no finalized release names the artifact {digest}; publish the release first");
+        return Err(Failure::new(ProblemCode::UnknownProgram, message));
+    }
+    let bytes = body(bytes)?;
+    let artifacts = Arc::clone(&shared.artifacts);
+    let kept = tokio::task::spawn_blocking(move || artifacts.put(digest, &bytes)).await;
+    match kept {
+        Ok(Ok(_)) => Ok(axum::http::StatusCode::NO_CONTENT),
+        Ok(Err(error)) => Err(Failure::new(ProblemCode::DigestMismatch, error.to_string())),
+        Err(error) => Err(Failure::new(ProblemCode::Internal, error.to_string())),
+    }
+}
+
+/// An artifact by its SHA-256
+#[utoipa::path(
+    get, path = "/v1/artifacts/{digest}", params(("digest" = String, Path)),
+    responses((status = 200, content_type = "application/octet-stream"), (status = 404, body = Problem))
+)]
+pub async fn get_artifact(
+    State(shared): State<Arc<Shared>>,
+    Path(digest): Path<String>,
+) -> Result<impl IntoResponse, Failure> {
+    let digest: B256 = parse("the digest", &digest)?;
+    let artifacts = Arc::clone(&shared.artifacts);
+    let read = tokio::task::spawn_blocking(move || artifacts.read(digest)).await;
+    let read = read.map_err(|error| Failure::new(ProblemCode::Internal, error.to_string()))?;
+    read.map_err(|_| Failure::new(ProblemCode::NotFound, format!("the artifact {digest} is not here")))
+}
+
+fn gateway_of(shared: &Shared) -> Result<&Gateway, Failure> {
+    shared.gateway.as_ref().ok_or_else(|| Failure::new(ProblemCode::NotFound, "this node is no gateway"))
+}
+
+fn view(receipt: &gateway::receipt::Receipt) -> Receipt {
+    Receipt::new(
+        &receipt.request,
+        &receipt.client_signature,
+        &receipt.payload,
+        &receipt.exchange,
+        &receipt.output,
+        (receipt.index, receipt.proof.clone()),
+        &receipt.certified.batch,
+        &receipt.certified.certificate,
+    )
+}

@@ -1,0 +1,236 @@
+//! Finalized chain state in memory: apps, releases, lanes and operator tables, kept current by following finalized events.
+//!
+//! The state is derived: it is read anew from the deployment's first block at every start, so it cannot disagree with the
+//! chain it came from. Only [`Finalized`] views enter it.
+
+mod state;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use alloy_primitives::{Address, B256};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use vouch_chain::bindings::batch_registry;
+use vouch_chain::{Chain, Deployment, Error, Finalized, FinalizedClock};
+use vouch_compute::lane::chain::{AppState, ChainView, Head, Release, Table, Unavailable};
+use vouch_compute::lane::{LaneKey, LaneState};
+use vouch_compute::wire::Signer;
+use vouch_core::{AppId, BatchHash, OperatorId, ProgramId};
+
+pub use state::{AppRecord, TableRecord};
+use state::State;
+
+/// How often to look for a new finalized block.
+const POLL: Duration = Duration::from_millis(200);
+/// The longest wait between two tries while the chain does not answer.
+const POLL_FAILED_MAX: Duration = Duration::from_secs(10);
+
+/// The mirror and what it reads from.
+pub struct Mirror {
+    chain: Chain,
+    deployment: Deployment,
+    clock: FinalizedClock,
+    state: RwLock<State>,
+    head: watch::Sender<u64>,
+}
+
+impl Mirror {
+    /// Reads everything up to the latest finalized block.
+    ///
+    /// # Errors
+    /// Fails when the chain does not answer, or is not the deployment's.
+    pub async fn start(chain: Chain, deployment: Deployment) -> Result<Arc<Self>, Error> {
+        let view = chain.finalized().await?;
+        let mirror = Arc::new(Self {
+            clock: FinalizedClock::new(*view.block(), Instant::now()),
+            state: RwLock::new(State::default()),
+            head: watch::Sender::new(0),
+            chain,
+            deployment,
+        });
+        mirror.advance(&view).await?;
+        Ok(mirror)
+    }
+
+    /// Follows the chain until it contradicts itself; failures that go away by themselves are waited out.
+    ///
+    /// # Errors
+    /// The first error that is not transient.
+    pub async fn run(&self) -> Result<(), Error> {
+        let mut wait = POLL;
+        loop {
+            tokio::time::sleep(wait).await;
+            match self.follow().await {
+                Ok(()) => wait = POLL,
+                Err(error) if error.is_transient() => {
+                    wait = (wait * 2).min(POLL_FAILED_MAX);
+                    tracing::warn!(%error, retry_ms = wait.as_millis(), "node.mirror.follow");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn follow(&self) -> Result<(), Error> {
+        let view = self.chain.finalized().await?;
+        if view.block().number > self.read().head.number { self.advance(&view).await } else { Ok(()) }
+    }
+
+    async fn advance(&self, view: &Finalized) -> Result<(), Error> {
+        let learned_at = Instant::now();
+        let addresses = &self.deployment.contracts;
+        let followed = [addresses.app_controller, addresses.batch_registry, addresses.certificate_verifier];
+        let from = self.read().next_block(self.deployment.start_block);
+        let logs = view.logs(&followed, &[], from, view.block().number).await?;
+        // Events are applied to a copy: readers never see half a block, and a failure in between changes nothing.
+        let mut next = self.read().clone();
+        for log in &logs {
+            next.apply(log, &self.deployment, view).await?;
+        }
+        for lane in next.stale_lanes(view.block().timestamp) {
+            let state = self.lane_at(view, lane).await?;
+            next.set_lane(lane, state);
+        }
+        next.head = Head { number: view.block().number, timestamp: view.block().timestamp };
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.clock.observe(*view.block(), learned_at);
+        self.head.send_replace(view.block().number);
+        Ok(())
+    }
+
+    async fn lane_at(&self, view: &Finalized, lane: LaneKey) -> Result<(LaneState, u64), Error> {
+        let call = batch_registry::laneInfoCall { app: lane.app.0, lane: lane.lane };
+        let info = view.call(self.deployment.contracts.batch_registry, &call).await?;
+        let state = LaneState {
+            gateway: info.gateway,
+            window: info.window,
+            cursor: info.cursor,
+            tip: BatchHash(info.tip),
+            tip_sequence: info.tipSequence,
+        };
+        Ok((state, info.skipEndsAt))
+    }
+
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Tells of every new finalized block that has been read.
+    pub fn heads(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// How long ago the newest finalized block was learned.
+    pub fn silence(&self) -> Duration {
+        self.clock.silence_at(Instant::now())
+    }
+
+    /// Everything known about the apps.
+    pub fn app_records(&self) -> Vec<(AppId, AppRecord)> {
+        self.read().apps.iter().map(|(id, app)| (*id, app.clone())).collect()
+    }
+
+    pub fn app_record(&self, app: AppId) -> Option<AppRecord> {
+        self.read().apps.get(&app).cloned()
+    }
+
+    /// The operators of an app's tables, each with its key's id.
+    pub fn operators_of(&self, app: AppId) -> Vec<(OperatorId, Address)> {
+        let state = self.read();
+        let own = state.operators.iter().filter(|(_, (of, _))| *of == app);
+        own.map(|(operator, (_, address))| (*operator, *address)).collect()
+    }
+
+    /// The newest table of (app, `table`) with the addresses of its operators.
+    pub fn table_record(&self, app: AppId, table: B256) -> Option<TableRecord> {
+        self.read().latest_table(app, table).cloned()
+    }
+
+    /// Whether a finalized release names the artifact.
+    pub fn names_artifact(&self, digest: B256) -> bool {
+        self.read().releases.values().any(|release| release.program.artifact_digest == digest)
+    }
+
+    /// The URI that a release was published with.
+    pub fn release_uri(&self, program: ProgramId) -> Option<Arc<str>> {
+        self.read().uris.get(&program).cloned()
+    }
+
+    /// App and operator of a BLS key that was in some table.
+    pub fn owner_of(&self, operator: OperatorId) -> Option<(AppId, Address)> {
+        self.read().operators.get(&operator).copied()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ChainView for Mirror {
+    fn chain_id(&self) -> u64 {
+        self.chain.chain_id()
+    }
+
+    fn registry(&self) -> Address {
+        self.deployment.contracts.batch_registry
+    }
+
+    fn head(&self) -> Head {
+        self.read().head
+    }
+
+    fn clock(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn start_clock(&self) -> u64 {
+        let machine = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        machine.max(self.clock())
+    }
+
+    fn apps(&self) -> Vec<(AppId, u32)> {
+        self.read().apps.iter().map(|(id, app)| (*id, app.lanes)).collect()
+    }
+
+    fn app(&self, app: AppId) -> Option<AppState> {
+        self.read().apps.get(&app).map(|app| app.state.clone())
+    }
+
+    fn release(&self, program: ProgramId) -> Option<Arc<Release>> {
+        self.read().releases.get(&program).cloned()
+    }
+
+    fn lane(&self, lane: LaneKey) -> Option<LaneState> {
+        self.read().lanes.get(&lane).map(|(state, _)| *state)
+    }
+
+    fn latest_table(&self, app: AppId, table: B256) -> Option<Arc<Table>> {
+        self.read().latest_table(app, table).map(|record| Arc::clone(&record.table))
+    }
+
+    fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
+        self.read().table(app, table, reference_timestamp).map(|record| Arc::clone(&record.table))
+    }
+
+    fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
+        self.read().first_shown(lane, signer)
+    }
+
+    fn prevrandao(&self, block: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {
+        let chain = self.chain.clone();
+        async move {
+            let view = chain.finalized().await.map_err(|_| Unavailable)?;
+            if block > view.block().number {
+                return Ok(None);
+            }
+            view.block_at(block).await.map(|block| Some(block.prevrandao)).map_err(|_| Unavailable)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,252 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use alloy::rpc::types::Log;
+use alloy_primitives::{Address, B256};
+use alloy_sol_types::SolEvent;
+use vouch_chain::bindings::{app_controller, batch_registry, key_registrar, profile, verifier};
+use vouch_chain::{Deployment, Error, Finalized};
+use vouch_compute::lane::chain::{AppState, Head, Release, Table};
+use vouch_compute::lane::{LaneKey, LaneState};
+use vouch_compute::wire::Signer;
+use vouch_core::bls::{PublicKeyG1, PublicKeyG2};
+use vouch_core::{AppId, OperatorId, OperatorInfo, OperatorTable, Program, ProgramId};
+
+/// Tables kept per (set, table key): older ones are stale long before they are pushed out.
+const TABLES_MAX: usize = 64;
+
+/// What the chain says about an app.
+#[derive(Clone, Debug)]
+pub struct AppRecord {
+    pub state: AppState,
+    pub owner: Address,
+    pub slash_vault: Address,
+    /// By ascending address; the first gives the primary weight.
+    pub strategies: Vec<Address>,
+    /// How many lanes it has.
+    pub lanes: u32,
+    /// In the order of publication, with their block times.
+    pub releases: Vec<(ProgramId, u64)>,
+}
+
+/// An operator table with the addresses of its operators, in its order.
+#[derive(Clone, Debug)]
+pub struct TableRecord {
+    pub table: Arc<Table>,
+    pub operators: Arc<Vec<Address>>,
+}
+
+/// All of the mirror's state as of one block.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub head: Head,
+    pub apps: BTreeMap<AppId, AppRecord>,
+    pub releases: HashMap<ProgramId, Arc<Release>>,
+    /// What each release was published with: see `crate::programs`.
+    pub uris: HashMap<ProgramId, Arc<str>>,
+    /// With the time at which a running skip ends, zero if none runs.
+    pub lanes: HashMap<LaneKey, (LaneState, u64)>,
+    tables: HashMap<(AppId, B256), BTreeMap<u32, TableRecord>>,
+    shown: HashMap<(AppId, OperatorId), u64>,
+    lane_blocks: HashMap<LaneKey, u64>,
+    /// Whose key it is, and of which app: a key serves one set.
+    pub operators: HashMap<OperatorId, (AppId, Address)>,
+    /// Keys on G2, which tables do not hold; a key never changes hands.
+    keys: HashMap<OperatorId, PublicKeyG2>,
+    touched: BTreeSet<LaneKey>,
+}
+
+impl State {
+    pub fn next_block(&self, first: u64) -> u64 {
+        if self.head.number == 0 { first } else { self.head.number + 1 }
+    }
+
+    /// Lanes whose state may have changed: an event named them, or their skip has ended by now.
+    pub fn stale_lanes(&mut self, now: u64) -> BTreeSet<LaneKey> {
+        let mut lanes = std::mem::take(&mut self.touched);
+        let ended = self.lanes.iter().filter(|(_, (_, skip_ends_at))| (1..=now).contains(skip_ends_at));
+        lanes.extend(ended.map(|(lane, _)| *lane));
+        lanes
+    }
+
+    pub fn set_lane(&mut self, lane: LaneKey, state: (LaneState, u64)) {
+        self.lanes.insert(lane, state);
+    }
+
+    pub fn latest_table(&self, app: AppId, table: B256) -> Option<&TableRecord> {
+        self.tables.get(&(app, table))?.last_key_value().map(|(_, record)| record)
+    }
+
+    pub fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<&TableRecord> {
+        self.tables.get(&(app, table))?.get(&reference_timestamp)
+    }
+
+    pub fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
+        match signer {
+            Signer::Operator(operator) => self.shown.get(&(lane.app, operator)).copied(),
+            Signer::Gateway(gateway) => {
+                let (state, _) = self.lanes.get(&lane)?;
+                (state.gateway == gateway).then(|| self.lane_blocks.get(&lane).copied()).flatten()
+            }
+        }
+    }
+
+    /// Applies one event; events that say nothing about this state are passed over.
+    pub async fn apply(&mut self, log: &Log, deployment: &Deployment, view: &Finalized) -> Result<(), Error> {
+        let block = log.block_number.unwrap_or_default();
+        let contracts = &deployment.contracts;
+        match (log.address(), log.topic0().copied().unwrap_or_default()) {
+            (address, app_controller::AppCreated::SIGNATURE_HASH) if address == contracts.app_controller => {
+                self.app_created(&decode::<app_controller::AppCreated>(log)?, contracts.app_controller, view).await?;
+            }
+            (address, app_controller::AppOwnerChanged::SIGNATURE_HASH) if address == contracts.app_controller => {
+                let event = decode::<app_controller::AppOwnerChanged>(log)?;
+                if let Some(app) = self.apps.get_mut(&AppId(event.app)) {
+                    app.owner = event.owner;
+                }
+            }
+            (address, app_controller::ReleasePublished::SIGNATURE_HASH) if address == contracts.app_controller => {
+                let published_at = match log.block_timestamp {
+                    Some(timestamp) => timestamp,
+                    // Not every endpoint adds it to its logs.
+                    None => view.block_at(block).await?.timestamp,
+                };
+                self.release_published(decode::<app_controller::ReleasePublished>(log)?, published_at);
+            }
+            (address, batch_registry::LaneRegistered::SIGNATURE_HASH) if address == contracts.batch_registry => {
+                self.lane_registered(&decode::<batch_registry::LaneRegistered>(log)?, block);
+            }
+            (address, batch_registry::BatchRecorded::SIGNATURE_HASH) if address == contracts.batch_registry => {
+                let event = decode::<batch_registry::BatchRecorded>(log)?;
+                self.touched.insert(LaneKey { app: AppId(event.app), lane: event.lane });
+            }
+            (address, batch_registry::SkipRequested::SIGNATURE_HASH) if address == contracts.batch_registry => {
+                let event = decode::<batch_registry::SkipRequested>(log)?;
+                self.touched.insert(LaneKey { app: AppId(event.app), lane: event.lane });
+            }
+            (address, verifier::OperatorTableUpdated::SIGNATURE_HASH) if address == contracts.certificate_verifier => {
+                let event = decode::<verifier::OperatorTableUpdated>(log)?;
+                if event.avs == contracts.app_controller {
+                    self.table_updated(event, deployment, view, block).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn app_created(
+        &mut self,
+        event: &app_controller::AppCreated,
+        controller: Address,
+        view: &Finalized,
+    ) -> Result<(), Error> {
+        let info = view.call(controller, &app_controller::appInfoCall { app: event.app }).await?;
+        let staleness = view.call(info.profile, &profile::stalenessCall {}).await?;
+        let state = AppState {
+            operator_set_id: info.operatorSetId,
+            profile: info.profile,
+            threshold_bips: info.thresholdBips,
+            staleness_seconds: staleness,
+        };
+        let record = AppRecord {
+            state,
+            owner: info.owner,
+            slash_vault: info.slashVault,
+            strategies: info.strategies,
+            lanes: 0,
+            releases: Vec::new(),
+        };
+        self.apps.insert(AppId(event.app), record);
+        Ok(())
+    }
+
+    fn release_published(&mut self, event: app_controller::ReleasePublished, published_at: u64) {
+        let (app, program_id) = (AppId(event.app), ProgramId(event.programId));
+        let program = Program::from(event.program);
+        // The contract names wasm programs by this prefix too; their sets have one table for all of them.
+        let table = if program.runtime.starts_with("wasmtime-") { B256::ZERO } else { program_id.0 };
+        if let Some(record) = self.apps.get_mut(&app) {
+            record.releases.push((program_id, published_at));
+        }
+        self.uris.insert(program_id, event.uri.into());
+        self.releases.insert(program_id, Arc::new(Release { app, program, table }));
+    }
+
+    fn lane_registered(&mut self, event: &batch_registry::LaneRegistered, block: u64) {
+        let lane = LaneKey { app: AppId(event.app), lane: event.lane };
+        if let Some(app) = self.apps.get_mut(&lane.app) {
+            app.lanes = app.lanes.max(event.lane);
+        }
+        self.lane_blocks.insert(lane, block);
+        self.touched.insert(lane);
+    }
+
+    async fn table_updated(
+        &mut self,
+        event: verifier::OperatorTableUpdated,
+        deployment: &Deployment,
+        view: &Finalized,
+        block: u64,
+    ) -> Result<(), Error> {
+        let app = self.apps.iter().find(|(_, app)| app.state.operator_set_id == event.operatorSetId).map(|(id, _)| *id);
+        let Some(app) = app else { return Ok(()) };
+        let (timestamp, program_id) = (event.referenceTimestamp, event.programId);
+        // The contract makes the table, so this cannot fail; if it does, that table is useless and the node is not.
+        let table = match operator_table(timestamp, &event.infos) {
+            Ok(table) => table,
+            Err(error) => return Ok(tracing::error!(error, app = %app, timestamp, "node.mirror.table")),
+        };
+        let mut keys = Vec::with_capacity(event.operators.len());
+        for (info, address) in table.infos().iter().zip(&event.operators) {
+            let operator = info.pubkey.operator_id();
+            self.shown.entry((app, operator)).or_insert(block);
+            self.operators.insert(operator, (app, *address));
+            keys.push(self.key_of(operator, deployment, view).await?);
+        }
+        let table = Table::new(table, keys).map_err(|error| inconsistent(verifier::OperatorTableUpdated::SIGNATURE, error))?;
+        let tables = self.tables.entry((app, program_id)).or_default();
+        tables.insert(timestamp, TableRecord { table: Arc::new(table), operators: Arc::new(event.operators) });
+        while tables.len() > TABLES_MAX {
+            tables.pop_first();
+        }
+        Ok(())
+    }
+
+    async fn key_of(
+        &mut self,
+        operator: OperatorId,
+        deployment: &Deployment,
+        view: &Finalized,
+    ) -> Result<PublicKeyG2, Error> {
+        if let Some(key) = self.keys.get(&operator) {
+            return Ok(*key);
+        }
+        let call = key_registrar::getG2KeyFromKeyHashCall { keyHash: operator.0 };
+        let found = view.call(deployment.contracts.key_registrar, &call).await?;
+        let words = [found.X[0], found.X[1], found.Y[0], found.Y[1]];
+        let key = PublicKeyG2::from_words(words).map_err(|error| inconsistent("getG2KeyFromKeyHash", error))?;
+        self.keys.insert(operator, key);
+        Ok(key)
+    }
+}
+
+fn operator_table(
+    reference_timestamp: u32,
+    infos: &[verifier::IBN254CertificateVerifierTypes::BN254OperatorInfo],
+) -> Result<OperatorTable, String> {
+    let infos = infos.iter().map(|info| {
+        let pubkey = PublicKeyG1::from_words([info.pubkey.X, info.pubkey.Y]).map_err(|error| error.to_string())?;
+        Ok(OperatorInfo { pubkey, weights: info.weights.clone() })
+    });
+    let infos = infos.collect::<Result<Vec<_>, String>>()?;
+    OperatorTable::new(reference_timestamp, infos).map_err(|error| error.to_string())
+}
+
+fn inconsistent(label: &str, detail: impl std::fmt::Display) -> Error {
+    Error::Inconsistent { label: label.to_owned(), detail: detail.to_string() }
+}
+
+fn decode<E: SolEvent>(log: &Log) -> Result<E, Error> {
+    E::decode_log(&log.inner).map(|log| log.data).map_err(|error| inconsistent(E::SIGNATURE, error))
+}

@@ -1,0 +1,189 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::Address;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use vouch_chain::keys::{self, Password, PasswordSource};
+use vouch_chain::{Chain, Deployment, Network, Sender, client, sender};
+use vouch_coding::srs::{DevelopmentSrs, Srs};
+use vouch_compute::artifact::ArtifactStore;
+use vouch_compute::executor::Executor;
+use vouch_compute::gateway::Gateway;
+use vouch_core::AppId;
+
+use crate::config::{Config, Role};
+use crate::executor::ExecutorRole;
+use crate::gateway::GatewayRole;
+use crate::http;
+use crate::mirror::Mirror;
+use crate::peers::HttpPeers;
+
+/// How long connecting to another node may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Idle connections kept per peer.
+const IDLE_PER_PEER_MAX: usize = 32;
+/// The longest wait between two tries to reach the chain at the start.
+const CHAIN_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Why a node does not start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] crate::config::Error),
+    #[error(transparent)]
+    Chain(#[from] vouch_chain::Error),
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    #[error("the gateway cannot start")]
+    Gateway(#[from] vouch_compute::gateway::Error),
+    #[error("the executor of app {app} cannot start")]
+    Executor { app: AppId, source: vouch_compute::executor::Error },
+    #[error("programs cannot be run here")]
+    Driver(#[from] vouch_compute::driver::LoadError),
+    #[error(transparent)]
+    Artifacts(#[from] vouch_compute::artifact::Error),
+    #[error("there is no structured reference string for this chain")]
+    Srs(#[from] vouch_coding::srs::Error),
+    #[error("{what} failed")]
+    Io { what: String, source: std::io::Error },
+    #[error("{0}")]
+    Http(String),
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// What the HTTP server and the roles share.
+pub struct Shared {
+    pub mirror: Arc<Mirror>,
+    pub roles: Vec<String>,
+    /// Who this node is: its gateway's address, or its operator's.
+    pub address: Address,
+    pub artifacts: Arc<ArtifactStore>,
+    pub gateway: Option<Gateway>,
+    executor: Option<Arc<ExecutorRole>>,
+}
+
+impl Shared {
+    /// The executor of an app, if this node has joined it.
+    pub fn executor(&self, app: AppId) -> Option<Executor> {
+        self.executor.as_ref()?.of(app)
+    }
+}
+
+/// What every role is built from.
+pub struct Parts {
+    pub mirror: Arc<Mirror>,
+    pub network: Network,
+    pub peers: Arc<HttpPeers>,
+    pub artifacts: Arc<ArtifactStore>,
+    pub srs: Arc<Srs>,
+    pub http: reqwest::Client,
+    pub data_dir: PathBuf,
+}
+
+/// Runs the roles of `config` until one of them cannot go on. Stopping is the caller's: drop the future.
+///
+/// # Errors
+/// Why the node did not start, or what made it stop.
+pub async fn run(config: Config) -> Result<(), Error> {
+    let parts = parts(&config).await?;
+    let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
+    let gateway = match config.gateway.as_ref().filter(|_| config.roles.contains(&Role::Gateway)) {
+        Some(section) => Some(GatewayRole::open(section, &parts)?),
+        None => None,
+    };
+    let executor = match config.executor.as_ref().filter(|_| config.roles.contains(&Role::Executor)) {
+        Some(section) => Some(Arc::new(ExecutorRole::open(section, &parts)?)),
+        None => None,
+    };
+    let address = gateway.as_ref().map(|role| role.gateway().address());
+    let address = address.or(executor.as_ref().map(|role| role.address())).unwrap_or_default();
+    let shared = Arc::new(Shared {
+        mirror: Arc::clone(&parts.mirror),
+        roles: config.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect(),
+        address,
+        artifacts: Arc::clone(&parts.artifacts),
+        gateway: gateway.as_ref().map(|role| role.gateway().clone()),
+        executor: executor.clone(),
+    });
+    let listener = TcpListener::bind(&config.listen).await;
+    let listener = listener.map_err(|source| Error::Io { what: format!("listening on {}", config.listen), source })?;
+    tracing::info!(listen = %config.listen, %address, roles = ?shared.roles, "node.start");
+
+    let mirror = Arc::clone(&parts.mirror);
+    tasks.spawn(async move { Ok(mirror.run().await?) });
+    tasks.spawn(async move {
+        let served = axum::serve(listener, http::router(shared)).await;
+        served.map_err(|source| Error::Io { what: "serving HTTP".to_owned(), source })
+    });
+    if let Some(role) = gateway {
+        tasks.spawn(role.run());
+    }
+    if let Some(role) = executor {
+        tasks.spawn(role.run());
+    }
+    let ended = tasks.join_next().await;
+    match ended {
+        Some(Ok(Ok(()))) | None => Err(Error::Ended("a part of the node")),
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(error)) => Err(Error::Http(format!("a part of the node failed: {error}"))),
+    }
+}
+
+async fn parts(config: &Config) -> Result<Parts, Error> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|source| Error::Io { what: format!("creating {}", config.data_dir.display()), source })?;
+    let deployment = Deployment::load(&config.chain.deployment)?;
+    let chain = connect(&config.chain.rpc).await?;
+    let network = Network::new(chain.clone(), deployment.clone())?;
+    let srs = Arc::new(DevelopmentSrs::for_chain(chain.chain_id())?.into());
+    let mirror = Mirror::start(chain, deployment).await?;
+    let http = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_PER_PEER_MAX)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| Error::Http(error.to_string()))?;
+    Ok(Parts {
+        peers: Arc::new(HttpPeers::new(Arc::clone(&mirror), &config.peers, http.clone())),
+        artifacts: Arc::new(ArtifactStore::open(config.data_dir.join("artifacts"))?),
+        data_dir: config.data_dir.clone(),
+        network,
+        mirror,
+        srs,
+        http,
+    })
+}
+
+/// Connects; waits for a chain that is not there yet, since a node that gives up helps nobody.
+async fn connect(url: &str) -> Result<Chain, Error> {
+    let mut wait = Duration::from_millis(250);
+    loop {
+        match Chain::connect(&client::Config::at(url)).await {
+            Ok(chain) => return Ok(chain),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, retry_ms = wait.as_millis(), "node.chain.connect");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(CHAIN_WAIT_MAX);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The key of a role, with the password that opens the role's other keystores too.
+pub fn open_key(keystore: &Path, password_file: &Path) -> Result<(PrivateKeySigner, Password), Error> {
+    let password = PasswordSource::File(password_file.to_owned()).read()?;
+    let signer = keys::read_ecdsa(keystore, &password)?;
+    Ok((signer, password))
+}
+
+/// The one way out for a role's transactions.
+pub fn sender(parts: &Parts, signer: PrivateKeySigner) -> Sender {
+    Sender::new(parts.network.chain().clone(), signer, sender::Config::default())
+}
