@@ -57,7 +57,10 @@ impl Identity {
     }
 
     fn describe(&self) -> String {
-        format!("{} {} on chain {} registry {} (format {})", self.role, self.key, self.chain_id, self.registry, self.format)
+        format!(
+            "{} {} on chain {} registry {} (format {})",
+            self.role, self.key, self.chain_id, self.registry, self.format
+        )
     }
 }
 
@@ -114,8 +117,10 @@ impl Store {
 
     /// Decodes a record; a record that does not decode means that the file is damaged.
     pub fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
-        postcard::from_bytes(bytes)
-            .map_err(|error| Error::Damaged { path: self.path.clone(), reason: format!("a record does not decode: {error}") })
+        postcard::from_bytes(bytes).map_err(|error| Error::Damaged {
+            path: self.path.clone(),
+            reason: format!("a record does not decode: {error}"),
+        })
     }
 
     fn transact<T>(
@@ -152,7 +157,8 @@ impl Store {
                 return Err(Error::Foreign { path: self.path.clone(), found, expected });
             }
         }
-        let created = found.1.ok_or_else(|| Error::Damaged { path: self.path.clone(), reason: "its birth is missing".into() })?;
+        let created =
+            found.1.ok_or_else(|| Error::Damaged { path: self.path.clone(), reason: "its birth is missing".into() })?;
         self.decode(&created)
     }
 
@@ -187,7 +193,9 @@ fn classify(path: &Path, source: redb::Error) -> Error {
     let path = path.to_owned();
     match source {
         redb::Error::Corrupted(reason) => Error::Damaged { path, reason },
-        redb::Error::UpgradeRequired(version) => Error::Damaged { path, reason: format!("file format {version} is unknown") },
+        redb::Error::UpgradeRequired(version) => {
+            Error::Damaged { path, reason: format!("file format {version} is unknown") }
+        }
         redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Error::Damaged { path, reason: error.to_string() }
         }

@@ -92,8 +92,13 @@ pub async fn held(inner: &Arc<Inner>, signer: Signer) -> Result<Answer, Refusal>
         let mut holdings = inner.store().held(signer, HOLDINGS_MAX).map_err(failed)?;
         if let Signer::Gateway(gateway) = signer {
             for newer in proposed_by(&inner, gateway).map_err(failed)? {
-                holdings.retain(|held| LaneKey::of(&held.header) != LaneKey::of(&newer.header) || held.header.sequence > newer.header.sequence);
-                if holdings.len() < HOLDINGS_MAX && holdings.iter().all(|held| LaneKey::of(&held.header) != LaneKey::of(&newer.header)) {
+                holdings.retain(|held| {
+                    LaneKey::of(&held.header) != LaneKey::of(&newer.header)
+                        || held.header.sequence > newer.header.sequence
+                });
+                if holdings.len() < HOLDINGS_MAX
+                    && holdings.iter().all(|held| LaneKey::of(&held.header) != LaneKey::of(&newer.header))
+                {
                     holdings.push(newer);
                 }
             }

@@ -182,7 +182,12 @@ impl ExecutorStore {
     }
 
     /// Keeps a certified batch (without its data, which has its own table) and what others signed in it.
-    pub fn keep_certified(&self, hash: BatchHash, batch: &CertifyCall, holdings: &[(Signer, Holding)]) -> Result<(), Error> {
+    pub fn keep_certified(
+        &self,
+        hash: BatchHash,
+        batch: &CertifyCall,
+        holdings: &[(Signer, Holding)],
+    ) -> Result<(), Error> {
         let kept = CertifyCall { data: None, ..batch.clone() };
         self.batches.write_soon(|transaction| {
             put(transaction, BATCHES, hash.as_ref(), &encode(&kept))?;

@@ -15,9 +15,9 @@ use vouch_core::Batch;
 use super::members::Members;
 use super::queue::{Queue, Waiting};
 use super::round::{self, AgreedCall};
+use super::shared::Shared;
 use super::signing::{self, BuildError, Ending, Frame, Proposal};
 use super::slot::{Blocked, next_slot};
-use super::shared::Shared;
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
 
@@ -54,7 +54,11 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Reads the lane's unfinished slots; they are proposed again, byte for byte, before anything new.
-    pub fn new(shared: Arc<Shared>, lane: LaneKey, calls: mpsc::Receiver<Waiting>) -> Result<Self, crate::store::Error> {
+    pub fn new(
+        shared: Arc<Shared>,
+        lane: LaneKey,
+        calls: mpsc::Receiver<Waiting>,
+    ) -> Result<Self, crate::store::Error> {
         let cursor = shared.chain.lane(lane).map_or(0, |state| state.cursor);
         let last = shared.store.newest_slot(lane)?.map(|record| record.header);
         let mut unfinished = VecDeque::new();

@@ -98,7 +98,8 @@ impl Queue {
 
     /// Removes and returns the calls whose time is over.
     pub fn expire(&mut self, now_ms: u64) -> Vec<Waiting> {
-        let (over, resting) = std::mem::take(&mut self.resting).into_iter().partition(|(_, call)| call.give_up_at_ms <= now_ms);
+        let (over, resting) =
+            std::mem::take(&mut self.resting).into_iter().partition(|(_, call)| call.give_up_at_ms <= now_ms);
         self.resting = resting;
         let over: Vec<(u64, Waiting)> = over;
         let mut expired: Vec<Waiting> = over.into_iter().map(|(_, call)| call).collect();
@@ -147,7 +148,12 @@ mod tests {
         let program_id = ProgramId(B256::repeat_byte(program));
         let request = Request { program_id, nonce, ..Request::default() };
         let signed = SignedRequest { request, signature: Bytes::new(), payload: vec![0; bytes].into() };
-        Waiting { id: signed.request.id(), signed: Arc::new(signed), give_up_at_ms: 1_000 + nonce, answers: Arc::default() }
+        Waiting {
+            id: signed.request.id(),
+            signed: Arc::new(signed),
+            give_up_at_ms: 1_000 + nonce,
+            answers: Arc::default(),
+        }
     }
 
     fn filled(calls: impl IntoIterator<Item = Waiting>) -> Queue {

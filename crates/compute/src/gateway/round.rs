@@ -77,7 +77,9 @@ impl Round {
     fn ask_all(&mut self, shared: &Arc<Shared>, body: &Bytes, deadline: Instant) {
         for index in 0..self.members.count() {
             match self.members.reachable(index) {
-                Some(member) => self.pending.push(Box::pin(ask(Arc::clone(shared), index, member, body.clone(), deadline))),
+                Some(member) => {
+                    self.pending.push(Box::pin(ask(Arc::clone(shared), index, member, body.clone(), deadline)))
+                }
                 None => self.agreement.silent(index, "no address of this executor is known"),
             }
         }

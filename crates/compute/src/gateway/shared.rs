@@ -140,7 +140,12 @@ impl Shared {
     }
 
     /// Lets a call in: a stored receipt at once, the same call under way joined, or a place in its lane's queue. Blocks.
-    pub fn admit(self: &Arc<Self>, id: RequestId, signed: SignedRequest, deadline: Instant) -> Result<Admitted, CallError> {
+    pub fn admit(
+        self: &Arc<Self>,
+        id: RequestId,
+        signed: SignedRequest,
+        deadline: Instant,
+    ) -> Result<Admitted, CallError> {
         if let Some(receipt) = self.stored_receipt(id)? {
             return Ok(Admitted::Receipt(receipt));
         }
@@ -155,7 +160,13 @@ impl Shared {
 
     /// Queues a call, unless it has a slot already: then it is answered when that slot is certified, and must not enter
     /// another batch.
-    fn enter(self: &Arc<Self>, id: RequestId, signed: SignedRequest, lane: LaneKey, deadline: Instant) -> Result<(), CallError> {
+    fn enter(
+        self: &Arc<Self>,
+        id: RequestId,
+        signed: SignedRequest,
+        lane: LaneKey,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
         if let Some(place) = self.store.place(id).map_err(internal)? {
             return self.enter_again(id, place.batch, lane);
         }

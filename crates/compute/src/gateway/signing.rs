@@ -10,9 +10,9 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, timeout_at};
 use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
 
-use super::shared::Shared;
 use super::members::{Member, Members};
 use super::round::AgreedCall;
+use super::shared::Shared;
 use super::slot::NextSlot;
 use super::store::SlotRecord;
 use crate::evidence::Evidence;
@@ -38,7 +38,12 @@ pub struct Proposal {
 #[derive(Debug)]
 pub enum Ending {
     /// The threshold signed.
-    Certified { proposal: Proposal, members: Members, signatures: Vec<OperatorSignature>, certificate: Box<VerifiedCertificate> },
+    Certified {
+        proposal: Proposal,
+        members: Members,
+        signatures: Vec<OperatorSignature>,
+        certificate: Box<VerifiedCertificate>,
+    },
     /// The lane was skipped past this slot: it can never be posted.
     Skipped { proposal: Proposal },
 }
@@ -139,7 +144,12 @@ pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal,
     loop {
         if let Some(certificate) = collector.attempt(shared).await {
             let (signatures, certificate) = (collector.singles(), Box::new(certificate));
-            return Ending::Certified { proposal: collector.proposal, members: collector.members, signatures, certificate };
+            return Ending::Certified {
+                proposal: collector.proposal,
+                members: collector.members,
+                signatures,
+                certificate,
+            };
         }
         if collector.is_skipped(shared) {
             return Ending::Skipped { proposal: collector.proposal };
@@ -159,6 +169,7 @@ struct Collector {
 }
 
 type Signed = (usize, Result<BlsSignatureBytes, Refusal>);
+type Pending = FuturesUnordered<BoxFuture<'static, Signed>>;
 
 impl Collector {
     /// Asks everyone who has not signed; a certificate once the threshold has signed.
@@ -175,10 +186,24 @@ impl Collector {
                 until = until.min(Instant::now() + shared.config.signature_grace);
             }
         }
+        self.keep_late(shared, pending, deadline);
         self.assemble(shared).await
     }
 
-    fn ask_missing(&self, shared: &Arc<Shared>, deadline: Instant) -> FuturesUnordered<BoxFuture<'static, Signed>> {
+    /// Takes signatures that come after the grace, not for the certificate but for the day their signers ask what is held
+    /// of theirs. Unchecked: a wrong one misleads only who made it.
+    fn keep_late(&self, shared: &Arc<Shared>, mut pending: Pending, deadline: Instant) {
+        let (shared, header) = (Arc::clone(shared), self.proposal.record.header.clone());
+        let operators: Vec<OperatorId> = self.members.operators().collect();
+        tokio::spawn(async move {
+            while let Ok(Some((index, answer))) = timeout_at(deadline, pending.next()).await {
+                let Ok(signature) = answer else { continue };
+                keep(&shared, &header, &OperatorSignature { operator: operators[index], signature });
+            }
+        });
+    }
+
+    fn ask_missing(&self, shared: &Arc<Shared>, deadline: Instant) -> Pending {
         let bodies = Bodies::new(&self.proposal, self.fresh);
         let missing = (0..self.members.count()).filter(|index| !self.signatures.contains_key(index));
         missing
@@ -233,7 +258,12 @@ impl Collector {
 
     fn singles(&self) -> Vec<OperatorSignature> {
         let singles = self.signatures.iter();
-        singles.map(|(index, signature)| OperatorSignature { operator: self.members.operator(*index), signature: *signature }).collect()
+        singles
+            .map(|(index, signature)| OperatorSignature {
+                operator: self.members.operator(*index),
+                signature: *signature,
+            })
+            .collect()
     }
 
     fn is_skipped(&self, shared: &Shared) -> bool {
@@ -244,10 +274,14 @@ impl Collector {
     /// A signature that made no certificate still has to be there when its signer asks what is held of it.
     fn keep_what_came(&self, shared: &Shared) {
         for single in self.singles() {
-            if let Err(error) = shared.store.keep_signature(&self.proposal.record.header, &single) {
-                tracing::error!(%error, "gateway.store failed");
-            }
+            keep(shared, &self.proposal.record.header, &single);
         }
+    }
+}
+
+fn keep(shared: &Shared, header: &Batch, single: &OperatorSignature) {
+    if let Err(error) = shared.store.keep_signature(header, single) {
+        tracing::error!(%error, "gateway.store failed");
     }
 }
 

@@ -34,7 +34,8 @@ pub fn next_slot(last: Option<&Batch>, lane: &LaneState, standing: Standing) -> 
         Standing::Asking { .. } | Standing::Waiting { .. } => return Err(Blocked::NotReady),
     };
     // The header goes along even when the parent is the registry's tip: an executor whose finalized view lags needs it.
-    let follows = |last: &&Batch| last.sequence > lane.cursor || (last.sequence == lane.cursor && last.hash() == lane.tip);
+    let follows =
+        |last: &&Batch| last.sequence > lane.cursor || (last.sequence == lane.cursor && last.hash() == lane.tip);
     let slot = match last.filter(follows) {
         Some(last) => NextSlot { sequence: last.sequence + 1, parent: last.hash(), parent_header: Some(last.clone()) },
         None => NextSlot { sequence: lane.cursor + 1, parent: lane.tip, parent_header: None },

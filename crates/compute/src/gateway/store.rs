@@ -59,7 +59,13 @@ pub struct GatewayStore {
 }
 
 impl GatewayStore {
-    pub fn open(folder: &Path, chain_id: u64, registry: Address, gateway: Address, finalized_block: u64) -> Result<Self, Error> {
+    pub fn open(
+        folder: &Path,
+        chain_id: u64,
+        registry: Address,
+        gateway: Address,
+        finalized_block: u64,
+    ) -> Result<Self, Error> {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
         let store = Store::open(&folder.join("gateway.redb"), &identity, finalized_block)?;
         store.write(|transaction| {
@@ -259,4 +265,3 @@ fn remove(transaction: &WriteTransaction, record: &SlotRecord) -> Result<(), red
     }
     Ok(())
 }
-

@@ -164,7 +164,14 @@ impl<M: Memory> Standings<M> {
         if answers.len() * 2 < peers.len() {
             return None;
         }
-        Some(answers.into_iter().flatten().filter(|holding| self.is_ours(holding)).map(|holding| holding.header).collect())
+        Some(
+            answers
+                .into_iter()
+                .flatten()
+                .filter(|holding| self.is_ours(holding))
+                .map(|holding| holding.header)
+                .collect(),
+        )
     }
 
     async fn holdings(&self, peer: Signer, body: Bytes) -> Option<Vec<Holding>> {

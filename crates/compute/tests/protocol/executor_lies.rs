@@ -289,8 +289,10 @@ async fn a_child_of_another_batch_than_the_one_signed_before() {
     let child = proposal(vec![entry(&request(3, b"ghi"))], Some(&other.header));
     assert_eq!(propose(&executor, &child).await, Err(Refusal::WrongParent));
     let kept = executor.evidence().unwrap();
-    let forked = kept.iter().any(|kept| matches!(kept, Evidence::GatewayForkedParent { before, child: other }
-        if before.header == signed.header && other.header == child.header));
+    let forked = kept.iter().any(|kept| {
+        matches!(kept, Evidence::GatewayForkedParent { before, child: other }
+        if before.header == signed.header && other.header == child.header)
+    });
     assert!(forked, "{kept:?}");
 }
 

@@ -51,12 +51,15 @@ async fn evidence(gateway: &Gateway, kind: &str) -> Evidence {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_output_is_outvoted_and_kept_as_dissent() {
     let world = World::start().await;
-    world.links.lie(3, change_reports(3, |answer| {
-        answer.outputs[0] = Bytes::from_static(b"million");
-        if let Report::Ran(exchange) = &mut answer.list.reports[0] {
-            exchange.output_hash = vouch_core::pages::root(b"million");
-        }
-    }));
+    world.links.lie(
+        3,
+        change_reports(3, |answer| {
+            answer.outputs[0] = Bytes::from_static(b"million");
+            if let Report::Ran(exchange) = &mut answer.list.reports[0] {
+                exchange.output_hash = vouch_core::pages::root(b"million");
+            }
+        }),
+    );
     let receipt = world.gateway().call(request(1, b"abc")).await.unwrap();
     assert_eq!(receipt.output.as_ref(), b"cba");
     let Evidence::Dissent { list, agreed, signature } = evidence(&world.gateway(), "dissent").await else { panic!() };
@@ -77,13 +80,16 @@ async fn the_right_hash_with_wrong_output_bytes_harms_nobody() {
 async fn reports_that_its_transport_key_did_not_sign_do_not_count() {
     let world = World::start().await;
     for index in [0, 1] {
-        world.links.lie(index, change(|answer| match answer {
-            Answer::Reports(mut reports) => {
-                reports.signature = ecdsa::sign(reports.list.digest(), &[9; 32]).unwrap().into();
-                Answer::Reports(reports)
-            }
-            other => other,
-        }));
+        world.links.lie(
+            index,
+            change(|answer| match answer {
+                Answer::Reports(mut reports) => {
+                    reports.signature = ecdsa::sign(reports.list.digest(), &[9; 32]).unwrap().into();
+                    Answer::Reports(reports)
+                }
+                other => other,
+            }),
+        );
     }
     let error = world.gateway().call(request(1, b"abc")).await.unwrap_err();
     assert!(matches!(&error, CallError::NoQuorum { answers } if answers.len() == 4), "{error:?}");
@@ -93,14 +99,18 @@ async fn reports_that_its_transport_key_did_not_sign_do_not_count() {
 async fn garbage_instead_of_a_signature_is_dropped_and_kept() {
     let world = World::start().await;
     let garbage = bls_key(7).sign(B256::repeat_byte(7)).to_bytes();
-    world.links.lie(3, change(move |answer| match answer {
-        Answer::Signature(_) => Answer::Signature(garbage.into()),
-        other => other,
-    }));
+    world.links.lie(
+        3,
+        change(move |answer| match answer {
+            Answer::Signature(_) => Answer::Signature(garbage.into()),
+            other => other,
+        }),
+    );
     let receipt = world.gateway().call(request(1, b"abc")).await.unwrap();
     let certificate = receipt.certified.certificate.clone().verify(table(TABLE_TIME).table().summary()).unwrap();
     assert!(certificate.certificate().non_signers.iter().any(|absent| absent.index == 3));
-    let Evidence::WrongSignature { operator: liar, proposal, .. } = evidence(&world.gateway(), "wrong_signature").await else {
+    let Evidence::WrongSignature { operator: liar, proposal, .. } = evidence(&world.gateway(), "wrong_signature").await
+    else {
         panic!()
     };
     assert_eq!((liar, proposal.header), (operator(3), receipt.certified.batch.clone()));
@@ -109,10 +119,13 @@ async fn garbage_instead_of_a_signature_is_dropped_and_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_are_no_point_are_dropped_too() {
     let world = World::start().await;
-    world.links.lie(2, change(|answer| match answer {
-        Answer::Signature(_) => Answer::Signature([0xff; 64].into()),
-        other => other,
-    }));
+    world.links.lie(
+        2,
+        change(|answer| match answer {
+            Answer::Signature(_) => Answer::Signature([0xff; 64].into()),
+            other => other,
+        }),
+    );
     world.gateway().call(request(1, b"abc")).await.unwrap();
     evidence(&world.gateway(), "wrong_signature").await;
 }
@@ -138,10 +151,13 @@ async fn an_executor_that_hangs_does_not_hold_up_the_others() {
 async fn without_a_quorum_the_caller_learns_who_answered_what() {
     let world = World::start().await;
     world.links.silence(0);
-    world.links.lie(1, change_reports(1, |answer| {
-        let id = request(1, b"abc").request.id();
-        answer.list.reports[0] = Report::Refused(id, Refusal::UnknownProgram);
-    }));
+    world.links.lie(
+        1,
+        change_reports(1, |answer| {
+            let id = request(1, b"abc").request.id();
+            answer.list.reports[0] = Report::Refused(id, Refusal::UnknownProgram);
+        }),
+    );
     let Err(CallError::NoQuorum { answers }) = world.gateway().call(request(1, b"abc")).await else { panic!() };
     let said = |index: usize| answers.iter().find(|(who, _)| *who == operator(index)).unwrap().1.clone();
     assert!(said(0).contains("unreachable"), "{}", said(0));
@@ -153,11 +169,14 @@ async fn without_a_quorum_the_caller_learns_who_answered_what() {
 async fn two_camps_make_no_quorum() {
     let world = World::start().await;
     for index in [0, 2] {
-        world.links.lie(index, change_reports(index, |answer| {
-            if let Report::Ran(exchange) = &mut answer.list.reports[0] {
-                exchange.output_hash = B256::repeat_byte(7);
-            }
-        }));
+        world.links.lie(
+            index,
+            change_reports(index, |answer| {
+                if let Report::Ran(exchange) = &mut answer.list.reports[0] {
+                    exchange.output_hash = B256::repeat_byte(7);
+                }
+            }),
+        );
     }
     let error = world.gateway().call(request(1, b"abc")).await.unwrap_err();
     assert!(matches!(error, CallError::NoQuorum { .. }), "{error:?}");
@@ -167,11 +186,14 @@ async fn two_camps_make_no_quorum() {
 async fn reports_about_other_requests_do_not_count() {
     let world = World::start().await;
     for index in [0, 1] {
-        world.links.lie(index, change_reports(index, |answer| {
-            if let Report::Ran(exchange) = &mut answer.list.reports[0] {
-                exchange.request_id = RequestId(B256::repeat_byte(7));
-            }
-        }));
+        world.links.lie(
+            index,
+            change_reports(index, |answer| {
+                if let Report::Ran(exchange) = &mut answer.list.reports[0] {
+                    exchange.request_id = RequestId(B256::repeat_byte(7));
+                }
+            }),
+        );
     }
     assert!(matches!(world.gateway().call(request(1, b"abc")).await, Err(CallError::NoQuorum { .. })));
 }

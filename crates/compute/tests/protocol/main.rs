@@ -6,4 +6,5 @@ mod calls;
 mod executor_lies;
 mod gateway_lies;
 mod restore;
+mod wasm;
 mod world;

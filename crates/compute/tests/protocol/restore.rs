@@ -56,7 +56,8 @@ async fn killed_between_reserving_and_signing() {
     let identity = Identity::new("executor", CHAIN_ID, REGISTRY, operator(0).into());
     let store = ExecutorStore::open(&world.executor_folder(0), &identity, 100).unwrap();
     let requests = vec![(request(1, b"abc").request.id(), NOW + 300)];
-    let record = SlotRecord { header: reserved.header.clone(), gateway_signature: reserved.gateway_signature, requests };
+    let record =
+        SlotRecord { header: reserved.header.clone(), gateway_signature: reserved.gateway_signature, requests };
     store.reserve(&record, 0).unwrap();
     drop(store);
 
@@ -87,9 +88,14 @@ async fn a_store_deleted_after_the_key_was_shown_signs_nothing_up_to_the_floor()
     });
     // The peers are silent about it: the chain alone tells.
     (1..4).for_each(|index| world.kill_executor(index));
-    (1..4).for_each(|index| world.links.lie(index, std::sync::Arc::new(|_, _| {
-        Box::pin(async { Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into()) })
-    })));
+    (1..4).for_each(|index| {
+        world.links.lie(
+            index,
+            std::sync::Arc::new(|_, _| {
+                Box::pin(async { Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into()) })
+            }),
+        )
+    });
     let executor = restart_in(&world, "new").await;
     assert!(matches!(propose(&executor, &rival(&signed)).await, Err(Refusal::NotReady(_))), "no later block yet");
     world.chain.change(|state| state.head.timestamp += 1);
@@ -190,10 +196,13 @@ async fn what_a_peer_forges_is_no_sign_of_a_loss() {
     let forged = Holding { header: first(9).header, signature: vec![7; 64].into() };
     for index in 1..4 {
         let forged = forged.clone();
-        world.links.lie(index, std::sync::Arc::new(move |_, _| {
-            let answer = Answer::Held(vec![forged.clone()]).encode();
-            Box::pin(async move { Ok(answer.into()) })
-        }));
+        world.links.lie(
+            index,
+            std::sync::Arc::new(move |_, _| {
+                let answer = Answer::Held(vec![forged.clone()]).encode();
+                Box::pin(async move { Ok(answer.into()) })
+            }),
+        );
     }
     let executor = world.start_executor(0);
     executor.tick().await;
@@ -214,12 +223,18 @@ async fn a_damaged_executor_store_stops_the_start_by_name() {
 async fn a_gateway_killed_after_reserving_proposes_the_same_bytes_again() {
     let world = World::start().await;
     // Nobody signs, so the slot stays reserved and uncertified.
-    (0..4).for_each(|index| world.links.lie(index, std::sync::Arc::new(|body, honest| {
-        let is_proposal = matches!(vouch_compute::wire::Call::decode(&body), Ok(vouch_compute::wire::Call::Propose(_)));
-        Box::pin(async move {
-            if is_proposal { Err(vouch_compute::lane::chain::CallError::Timeout) } else { Ok(honest.await) }
-        })
-    })));
+    (0..4).for_each(|index| {
+        world.links.lie(
+            index,
+            std::sync::Arc::new(|body, honest| {
+                let is_proposal =
+                    matches!(vouch_compute::wire::Call::decode(&body), Ok(vouch_compute::wire::Call::Propose(_)));
+                Box::pin(async move {
+                    if is_proposal { Err(vouch_compute::lane::chain::CallError::Timeout) } else { Ok(honest.await) }
+                })
+            }),
+        )
+    });
     let gateway = world.gateway();
     let call = tokio::spawn(async move { gateway.call(request(1, b"abc")).await });
     let record = reserved(&world.folder.path().join("gateway"), &world).await;
@@ -266,12 +281,18 @@ async fn a_gateway_that_lost_its_store_asks_for_a_skip_and_goes_on_behind_it() {
 async fn a_lane_that_is_skipped_fails_the_calls_of_its_stuck_batch_and_goes_on() {
     use vouch_compute::gateway::CallError;
     let world = World::start().await;
-    (0..4).for_each(|index| world.links.lie(index, std::sync::Arc::new(|body, honest| {
-        let is_proposal = matches!(vouch_compute::wire::Call::decode(&body), Ok(vouch_compute::wire::Call::Propose(_)));
-        Box::pin(async move {
-            if is_proposal { Err(vouch_compute::lane::chain::CallError::Timeout) } else { Ok(honest.await) }
-        })
-    })));
+    (0..4).for_each(|index| {
+        world.links.lie(
+            index,
+            std::sync::Arc::new(|body, honest| {
+                let is_proposal =
+                    matches!(vouch_compute::wire::Call::decode(&body), Ok(vouch_compute::wire::Call::Propose(_)));
+                Box::pin(async move {
+                    if is_proposal { Err(vouch_compute::lane::chain::CallError::Timeout) } else { Ok(honest.await) }
+                })
+            }),
+        )
+    });
     let gateway = world.gateway();
     let stuck = tokio::spawn(async move { gateway.call(request(1, b"abc")).await });
     reserved(&world.folder.path().join("gateway"), &world).await;

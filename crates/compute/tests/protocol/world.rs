@@ -23,8 +23,8 @@ use vouch_compute::wire::{
 };
 use vouch_core::bls::SecretKey;
 use vouch_core::{
-    AppId, Batch, BatchData, BatchHash, Domain, Entry, Exchange, Limits, OperatorId, OperatorInfo, OperatorTable, Program,
-    ProgramId, Request, ecdsa, merkle, pages,
+    AppId, Batch, BatchData, BatchHash, Domain, Entry, Exchange, Limits, OperatorId, OperatorInfo, OperatorTable,
+    Program, ProgramId, Request, ecdsa, merkle, pages,
 };
 
 pub const CHAIN_ID: u64 = 31_337;
@@ -68,7 +68,10 @@ pub fn srs() -> Arc<Srs> {
 
 pub fn table(reference_timestamp: u32) -> Table {
     let publics: Vec<_> = (0..4).map(|index| bls_key(index).public_key()).collect();
-    let infos = publics.iter().zip(WEIGHTS).map(|(key, weight)| OperatorInfo { pubkey: *key.g1(), weights: vec![U256::from(weight)] });
+    let infos = publics
+        .iter()
+        .zip(WEIGHTS)
+        .map(|(key, weight)| OperatorInfo { pubkey: *key.g1(), weights: vec![U256::from(weight)] });
     let table = OperatorTable::new(reference_timestamp, infos.collect()).unwrap();
     Table::new(table, publics.iter().map(|key| *key.g2()).collect()).unwrap()
 }
@@ -86,7 +89,8 @@ pub struct ChainState {
 
 impl FakeChain {
     pub fn new() -> Arc<Self> {
-        let lane = LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
+        let lane =
+            LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
         let head = Head { number: 100, timestamp: NOW };
         let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
         Arc::new(Self(Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao })))
@@ -185,7 +189,7 @@ impl Loaded for Reverse {
     }
 }
 
-struct Only(Arc<Reverse>);
+struct Only(Arc<dyn Loaded>);
 
 impl Programs for Only {
     fn load(&self, _: ProgramId) -> Result<Arc<dyn Loaded>, String> {
@@ -194,7 +198,8 @@ impl Programs for Only {
 }
 
 /// Answers instead of a node; may ask the node.
-pub type Lie = Arc<dyn Fn(Bytes, BoxFuture<'static, Bytes>) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync>;
+pub type Lie =
+    Arc<dyn Fn(Bytes, BoxFuture<'static, Bytes>) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync>;
 
 /// Links between nodes, each of which may have a liar on it.
 #[derive(Default)]
@@ -220,7 +225,12 @@ impl Links {
 
 impl Peers for Links {
     fn executors(&self, _: AppId) -> Vec<ExecutorPeer> {
-        (0..4).map(|index| ExecutorPeer { operator: operator(index), transport: ecdsa::address(&transport_key(index)).unwrap() }).collect()
+        (0..4)
+            .map(|index| ExecutorPeer {
+                operator: operator(index),
+                transport: ecdsa::address(&transport_key(index)).unwrap(),
+            })
+            .collect()
     }
 
     fn gateways(&self, _: AppId) -> Vec<Address> {
@@ -255,7 +265,9 @@ impl Peers for Links {
 pub struct World {
     pub chain: Arc<FakeChain>,
     pub links: Arc<Links>,
+    /// Counts the runs of the built-in program.
     pub program: Arc<Reverse>,
+    loaded: Arc<dyn Loaded>,
     pub folder: TempDir,
     pub wishes: mpsc::Receiver<Wish>,
     wish_sender: mpsc::Sender<Wish>,
@@ -264,14 +276,28 @@ pub struct World {
 impl World {
     /// Links and chain alone.
     pub fn empty() -> Self {
+        let program = Arc::<Reverse>::default();
+        Self::with(Arc::clone(&program), program)
+    }
+
+    fn with(program: Arc<Reverse>, loaded: Arc<dyn Loaded>) -> Self {
         let (wish_sender, wishes) = mpsc::channel(64);
         let folder = tempfile::tempdir().unwrap();
-        Self { chain: FakeChain::new(), links: Arc::default(), program: Arc::default(), folder, wishes, wish_sender }
+        Self { chain: FakeChain::new(), links: Arc::default(), program, loaded, folder, wishes, wish_sender }
     }
 
     /// Everyone running and done asking.
     pub async fn start() -> Self {
-        let world = Self::empty();
+        Self::empty().started().await
+    }
+
+    /// The same with another program behind every request.
+    pub async fn start_with(loaded: Arc<dyn Loaded>) -> Self {
+        Self::with(Arc::default(), loaded).started().await
+    }
+
+    async fn started(self) -> Self {
+        let world = self;
         let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
         let gateway = world.start_gateway();
         for executor in executors {
@@ -302,7 +328,7 @@ impl World {
         let parts = executor::Parts {
             chain: self.chain.clone(),
             peers: self.links.clone(),
-            programs: Arc::new(Only(self.program.clone())),
+            programs: Arc::new(Only(self.loaded.clone())),
             srs: srs(),
             keys: Keys { bls: bls_key(index), transport: transport_key(index) },
         };
@@ -332,6 +358,9 @@ impl World {
         config.execute_timeout = Duration::from_millis(700);
         config.propose_timeout = Duration::from_millis(700);
         config.peer_timeout = Duration::from_millis(500);
+        // Long, so that who signs or reports in time does not depend on the machine.
+        config.signature_grace = Duration::from_secs(1);
+        config.straggler_grace = Duration::from_secs(1);
         let (chain, peers, wishes) = (self.chain.clone(), self.links.clone(), self.wish_sender.clone());
         let parts = gateway::Parts { chain, peers, srs: srs(), key: GATEWAY_KEY, wishes };
         let gateway = Gateway::open(config, parts).unwrap();
@@ -355,17 +384,20 @@ impl World {
 
 /// A request as an honest client sends it.
 pub fn request(nonce: u64, payload: &[u8]) -> SignedRequest {
-    sign(Request {
-        app: APP,
-        program_id: program().id(),
-        client: ecdsa::address(&CLIENT_KEY).unwrap(),
-        nonce,
-        payload_hash: pages::root(payload),
-        time: NOW,
-        seed_block: 0,
-        deadline: NOW + 300,
-        max_fee: U256::ZERO,
-    }, payload)
+    sign(
+        Request {
+            app: APP,
+            program_id: program().id(),
+            client: ecdsa::address(&CLIENT_KEY).unwrap(),
+            nonce,
+            payload_hash: pages::root(payload),
+            time: NOW,
+            seed_block: 0,
+            deadline: NOW + 300,
+            max_fee: U256::ZERO,
+        },
+        payload,
+    )
 }
 
 pub fn sign(request: Request, payload: &[u8]) -> SignedRequest {
@@ -442,10 +474,15 @@ pub async fn propose(executor: &Executor, call: &ProposeCall) -> Result<[u8; 64]
 pub async fn execute(executor: &Executor, requests: Vec<SignedRequest>) -> Vec<Result<Exchange, Refusal>> {
     let call = ExecuteCall { app: APP, program_id: program().id(), requests };
     match executor.answer(Call::Execute(call)).await {
-        Answer::Reports(answer) => answer.list.reports.into_iter().map(|report| match report {
-            vouch_compute::wire::Report::Ran(exchange) => Ok(exchange),
-            vouch_compute::wire::Report::Refused(_, refusal) => Err(refusal),
-        }).collect(),
+        Answer::Reports(answer) => answer
+            .list
+            .reports
+            .into_iter()
+            .map(|report| match report {
+                vouch_compute::wire::Report::Ran(exchange) => Ok(exchange),
+                vouch_compute::wire::Report::Refused(_, refusal) => Err(refusal),
+            })
+            .collect(),
         Answer::Refused(refusal) => vec![Err(refusal)],
         other => panic!("an answer to another question: {other:?}"),
     }
