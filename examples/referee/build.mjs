@@ -26,7 +26,7 @@ const { component } = await componentize({
   sourcePath: here('build/bundle.js'),
   witPath: here('wit/program.wit'),
   worldName: 'command',
-  disableFeatures: ['http', 'fetch-event', 'random', 'clocks'],
+  disableFeatures: ['http', 'fetch-event', 'random', 'clocks', 'stdio'],
 });
 await writeFile(here('build/referee.wasm'), component);
 const digest = createHash('sha256').update(component).digest('hex');

@@ -5,6 +5,7 @@ import { movesOf, PLIES_MAX } from './rules.js';
 import { addressOf } from './typed-data.js';
 
 const PAYLOAD_BYTES_MAX = 512 * 1024;
+const SIGNATURE = /^0x[0-9a-fA-F]{128}([0-9a-fA-F]{2})?$/;
 const UINT64_MAX = (1n << 64n) - 1n;
 const UINT256_MAX = (1n << 256n) - 1n;
 
@@ -17,7 +18,7 @@ export function parseInput(payload) {
   return {
     wager: {
       chainId: parseNumber(input.chainId, 'chainId', UINT256_MAX),
-      contract: parseBytes(input.contract, 'contract', [20]),
+      contract: parseBytes(input.contract, 'contract', 20),
       number: parseNumber(input.number, 'number', UINT256_MAX),
     },
     white: parsePlayer(input.players.white, 'players.white'),
@@ -29,8 +30,8 @@ export function parseInput(payload) {
 
 function parsePlayer(player, path) {
   requireKeys(player, path, ['address', 'publicKey']);
-  const address = parseBytes(player.address, `${path}.address`, [20]);
-  const publicKey = parseBytes(player.publicKey, `${path}.publicKey`, [65]);
+  const address = parseBytes(player.address, `${path}.address`, 20);
+  const publicKey = parseBytes(player.publicKey, `${path}.publicKey`, 65);
   const derived = addressOf(publicKey);
   if (!address.every((byte, i) => byte === derived[i])) throw new Error(`${path}: the key is not that of the address`);
   return { address, publicKey };
@@ -71,8 +72,10 @@ function parseEnding({ resignation, draw }, path) {
   return { type: 'DrawAgreement', signers, expiresAt: parseNumber(draw.expiresAt, `${path}.draw.expiresAt`, UINT64_MAX) };
 }
 
+/** `{ r, s }`, of 64 or 65 bytes. The recovery byte is not read, since the key is known. */
 function parseSignature(text, path) {
-  return parseBytes(text, path, [64, 65]);
+  if (typeof text !== 'string' || !SIGNATURE.test(text)) throw new Error(`${path} is not 0x and 64 or 65 bytes in hexadecimal`);
+  return { r: BigInt(`0x${text.slice(2, 66)}`), s: BigInt(`0x${text.slice(66, 130)}`) };
 }
 
 function parseNumber(value, path, max) {
@@ -82,11 +85,9 @@ function parseNumber(value, path, max) {
   return number;
 }
 
-function parseBytes(text, path, lengths) {
-  const wellFormed = typeof text === 'string' && /^0x([0-9a-fA-F]{2})*$/.test(text);
-  if (!wellFormed || !lengths.includes(text.length / 2 - 1)) {
-    throw new Error(`${path} is not 0x and ${lengths.join(' or ')} bytes in hexadecimal`);
-  }
+function parseBytes(text, path, length) {
+  const wellFormed = typeof text === 'string' && text.length === 2 + 2 * length && /^0x[0-9a-fA-F]*$/.test(text);
+  if (!wellFormed) throw new Error(`${path} is not 0x and ${length} bytes in hexadecimal`);
   return hexToBytes(text.slice(2));
 }
 

@@ -1,7 +1,7 @@
 // From the input to the verdict: replay the game, check every signature, say where it stands.
-import { keccak_256 } from '@noble/hashes/sha3.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { parseInput } from './input.js';
+import { Keccak256 } from './keccak.js';
 import { movetextOf, Play, STATE } from './rules.js';
 import { keyTable, verifyAll } from './secp256k1.js';
 import { domainSeparatorOf, signingDigest, structHash, wagerIdOf } from './typed-data.js';
@@ -56,13 +56,13 @@ function standingOf(context, game) {
 /** Plays the moves and hashes them. The hash of a prefix is kept and extended, since each move names the whole game before it. */
 function replay({ wagerId }, { moves }) {
   const play = new Play();
-  const texts = keccak_256.create();
+  const texts = new Keccak256();
   const record = [];
   for (const san of moves) {
     if (play.state !== STATE.ongoing) return { play, record, texts, fault: FAULT.moveAfterEnd };
     if (!play.move(san)) return { play, record, texts, fault: FAULT.illegalMove };
     texts.update(utf8ToBytes(movetextOf(play.plies, san)));
-    record.push(structHash('Move', wagerId, play.plies, texts.clone().digest()));
+    record.push(structHash('Move', wagerId, play.plies, texts.digest()));
   }
   return { play, record, texts, fault: FAULT.none };
 }
@@ -78,7 +78,7 @@ function ended({ wagerId, domainSeparator, tables }, ending, play, record, texts
   const further = ending.type === 'DrawAgreement' ? [numberWord(ending.expiresAt)] : [];
   const digest = signingDigest(
     domainSeparator,
-    structHash(ending.type, wagerId, play.plies, texts.clone().digest(), ...further),
+    structHash(ending.type, wagerId, play.plies, texts.digest(), ...further),
   );
   const checks = ending.signers.map(({ side, signature }) => ({ table: tables[side], digest, signature }));
   const inOrder = play.state === STATE.ongoing && verifyAll(checks).every((valid) => valid);

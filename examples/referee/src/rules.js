@@ -19,10 +19,15 @@ export const STATE = {
 /** A game of this many plies is drawn, so that every game ends within what one answer can hold. Tournament games have stayed below 600. */
 export const PLIES_MAX = 1024;
 
-/** The form of a move. It keeps out what chess.js takes for a move too: null moves, comments, long notation. */
-const NOTATION = /^(O-O(-O)?|[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](=[QRBN])?)[+#]?$/;
+/** The form of a move. It keeps out what chess.js would take for a move too: null moves, long notation. */
+const NOTATION = /^(?:(?<castling>O-O(-O)?)|(?<piece>[KQRBN])?[a-h]?[1-8]?x?(?<to>[a-h][1-8])(=[QRBN])?)[+#]?$/;
 
-/** Plays a game move by move. Draws by repetition (third time), by 50 moves and by too little material end the game unclaimed. */
+/**
+ * Plays a game move by move. Draws by repetition (third time), by 50 moves and by too little material end the game unclaimed.
+ *
+ * It goes through the internals of chess.js, whose version the lock file pins: the public `move` describes each move at such length
+ * (two positions as text, every legal move in notation) that an interpreter spends most of its time there.
+ */
 export class Play {
   #chess = new Chess();
   #seen = new Map();
@@ -30,7 +35,7 @@ export class Play {
   state = STATE.ongoing;
 
   constructor() {
-    this.#count(this.#chess.fen());
+    this.#countPosition();
   }
 
   get plies() {
@@ -39,36 +44,50 @@ export class Play {
 
   /** True if `san` is legal here and is written exactly as standard algebraic notation has it (check and mate marks included). */
   move(san) {
-    if (!NOTATION.test(san)) return false;
-    let move;
-    try {
-      move = this.#chess.move(san, { strict: true });
-    } catch {
-      return false;
-    }
-    if (move.san !== san) return false;
+    const form = NOTATION.exec(san);
+    if (form === null) return false;
+    const piece = (form.groups.piece ?? (san[0] === 'O' ? 'K' : 'P')).toLowerCase();
+    const offered = this.#chess._moves({ piece });
+    const move = offered.find((candidate) => isNamed(candidate, form.groups) && this.#chess._moveToSan(candidate, offered) === san);
+    if (move === undefined) return false;
+    this.#chess._makeMove(move);
     this.#plies += 1;
-    this.state = this.#stateAfter(move);
+    this.state = this.#stateAfter(san);
     return true;
   }
 
-  #stateAfter(move) {
-    const times = this.#count(move.after);
-    if (move.san.endsWith('#')) return STATE.checkmate;
-    if (this.#chess.isStalemate()) return STATE.stalemate;
+  #stateAfter(san) {
+    const times = this.#countPosition();
+    if (san.endsWith('#')) return STATE.checkmate;
+    if (!this.#canMove()) return STATE.stalemate;
     if (times >= 3) return STATE.repetition;
     if (this.#chess.isDrawByFiftyMoves()) return STATE.fiftyMoves;
     if (this.#chess.isInsufficientMaterial()) return STATE.insufficientMaterial;
     return this.#plies === PLIES_MAX ? STATE.lengthLimit : STATE.ongoing;
   }
 
+  /** One kind of piece after the other: the first one that can move is enough. */
+  #canMove() {
+    return ['p', 'n', 'k', 'b', 'r', 'q'].some((piece) => this.#chess._moves({ piece }).length > 0);
+  }
+
   /** Counts positions by their whole description, not by a short hash for which collisions could be made. */
-  #count(fen) {
-    const position = fen.split(' ', 4).join(' ');
+  #countPosition() {
+    const position = this.#chess.fen().split(' ', 4).join(' ');
     const times = (this.#seen.get(position) ?? 0) + 1;
     this.#seen.set(position, times);
     return times;
   }
+}
+
+/** Whether a move of chess.js goes to the square that the notation names; a cheap sieve before the notation is compared. */
+function isNamed(move, { castling, to }) {
+  return castling !== undefined || algebraic(move.to) === to;
+}
+
+/** The name of a square as chess.js numbers them, sixteen a rank from a8. */
+function algebraic(square) {
+  return 'abcdefgh'[square & 15] + '87654321'[square >> 4];
 }
 
 /** The moves of a movetext such as `1. e4 e5 2. Nf3`, or null unless it has exactly this form. */

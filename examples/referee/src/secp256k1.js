@@ -19,17 +19,16 @@ export function keyTable(publicKey) {
 }
 
 /**
- * Whether each of `checks` holds: `{ table, digest (32 bytes), signature (64 or 65 bytes, r and s first) }`. The recovery byte is
- * not read, since the key is known, and both values of s count: nothing depends on a signature being unique.
+ * Whether each of `checks` holds: `{ table, digest (32 bytes), signature: { r, s } }`. Both values of s count: nothing depends
+ * on a signature being unique.
  */
 export function verifyAll(checks) {
-  const parsed = checks.map(({ signature }) => parseSignature(signature));
-  const inverses = Fn.invertBatch(parsed.map((signature) => signature?.s ?? 1n));
-  return checks.map(({ table, digest }, i) => {
-    if (parsed[i] === null) return false;
-    const { r } = parsed[i];
+  const inverses = Fn.invertBatch(checks.map(({ signature }) => (inRange(signature) ? signature.s : 1n)));
+  return checks.map(({ table, digest, signature }, i) => {
+    if (!inRange(signature)) return false;
+    const { r } = signature;
     const sum = { x: 0n, y: 0n, z: 0n };
-    addMultiple(sum, GENERATOR_TABLE, (toBigInt(digest, 0) * inverses[i]) % N);
+    addMultiple(sum, GENERATOR_TABLE, (toBigInt(digest) * inverses[i]) % N);
     addMultiple(sum, table, (r * inverses[i]) % N);
     return hasAbscissa(sum, r);
   });
@@ -42,18 +41,15 @@ function hasAbscissa({ x, z }, r) {
   return x === (r * zz) % P || (r + N < P && x === ((r + N) * zz) % P);
 }
 
-function parseSignature(bytes) {
-  if (bytes.length !== 64 && bytes.length !== 65) return null;
-  const r = toBigInt(bytes, 0);
-  const s = toBigInt(bytes, 32);
-  return r > 0n && r < N && s > 0n && s < N ? { r, s } : null;
+function inRange({ r, s }) {
+  return r > 0n && r < N && s > 0n && s < N;
 }
 
-function toBigInt(bytes, offset) {
+/** The number that 32 bytes are, big endian. */
+function toBigInt(bytes) {
   let value = 0n;
   for (let i = 0; i < 32; i += 4) {
-    const j = offset + i;
-    const word = ((bytes[j] << 24) | (bytes[j + 1] << 16) | (bytes[j + 2] << 8) | bytes[j + 3]) >>> 0;
+    const word = ((bytes[i] << 24) | (bytes[i + 1] << 16) | (bytes[i + 2] << 8) | bytes[i + 3]) >>> 0;
     value = (value << 32n) | BigInt(word);
   }
   return value;
