@@ -108,6 +108,19 @@ impl Anvil {
         Ok(())
     }
 
+    /// The most wei per gas that `sender`'s waiting transaction offers; none when none waits.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn pending_fee(&self, sender: Address) -> Result<Option<u128>, Error> {
+        let content: serde_json::Value = self.chain.request("txpool_content", ()).await?;
+        let own = |name: &String| name.parse::<Address>().is_ok_and(|address| address == sender);
+        let waiting = content["pending"].as_object().and_then(|senders| senders.iter().find(|(name, _)| own(name)));
+        let waiting = waiting.and_then(|(_, by_nonce)| by_nonce.as_object()?.values().next());
+        let fee = waiting.and_then(|transaction| transaction["maxFeePerGas"].as_str());
+        Ok(fee.and_then(|text| u128::from_str_radix(text.trim_start_matches("0x"), 16).ok()))
+    }
+
     /// Whether blocks come on their own; without, only [`Anvil::mine`] makes them.
     ///
     /// # Errors

@@ -114,7 +114,8 @@ pub(crate) fn key_g1(x: U256, y: U256) -> Result<PublicKeyG1, Error> {
 
 /// As [`key_g1`], on G2.
 pub(crate) fn key_g2(x: [U256; 2], y: [U256; 2]) -> Result<PublicKeyG2, Error> {
-    PublicKeyG2::from_words([x[0], x[1], y[0], y[1]]).map_err(|source| Error::inconsistent("a public key on G2", source))
+    PublicKeyG2::from_words([x[0], x[1], y[0], y[1]])
+        .map_err(|source| Error::inconsistent("a public key on G2", source))
 }
 
 impl From<&Program> for app_controller::Program {

@@ -10,7 +10,7 @@ use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::{SolCall, SolType, SolValue, abi::TokenSeq};
 
 use crate::artifacts::{self as code, Artifact};
-use crate::bindings::{profile::IProfile, strategy_manager};
+use crate::bindings::strategy_manager;
 use crate::error::Error;
 use crate::sender::Sender;
 
@@ -126,7 +126,8 @@ impl Deployer<'_> {
         let router =
             (at.allocation_manager, at.equivocation_slasher, self.sender.address(), with.module_add_delay_blocks);
         self.create(&code::SLASH_ROUTER, at.slash_router, &router).await?;
-        self.create(&code::SLASH_VAULT_FACTORY, at.slash_vault_factory, &(at.strategy_manager, at.slash_router)).await?;
+        self.create(&code::SLASH_VAULT_FACTORY, at.slash_vault_factory, &(at.strategy_manager, at.slash_router))
+            .await?;
         let apps = (at.allocation_manager, at.key_registrar, at.slash_router, at.slash_vault_factory);
         self.create(&code::APP_CONTROLLER, at.app_controller, &apps).await?;
         let batches = (at.app_controller, at.certificate_verifier, with.skip_delay_seconds);
@@ -141,8 +142,8 @@ impl Deployer<'_> {
             with.seconds_per_block(),
         );
         self.create(&code::EQUIVOCATION_SLASHER, at.equivocation_slasher, &evidence).await?;
-        let times = IProfile::Times::from(with.profile);
-        let profile = (times, with.demand_limit_bytes, with.slashable_blocks(), with.seconds_per_block());
+        let profile =
+            (with.profile.words(), with.demand_limit_bytes, with.slashable_blocks(), with.seconds_per_block());
         self.create(&code::PROFILE, at.profile, &profile).await
     }
 

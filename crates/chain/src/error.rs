@@ -134,10 +134,7 @@ impl Error {
         Self::Inconsistent { label: label.to_owned(), detail: detail.to_string() }
     }
 
-    pub(crate) fn store(
-        path: &std::path::Path,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn store(path: &std::path::Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Store { path: path.display().to_string(), source: source.into() }
     }
 }

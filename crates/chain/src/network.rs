@@ -22,8 +22,8 @@ mod tables;
 
 pub use apps::{App, NewApp, Release};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
-pub use operators::WHOLE_MAGNITUDE;
 pub use evidence::{Evidence, SignedBatch, Slash};
+pub use operators::WHOLE_MAGNITUDE;
 pub use tables::{RecordedTable, TableKey};
 
 /// A chain with the contracts on it. Cheap to clone.
@@ -100,18 +100,24 @@ impl Finalized {
         Ok(low)
     }
 
-    /// The events of type `E` from `contract` in the blocks of time `timestamp`.
+    /// The events of type `E` from `contract` in the blocks of time `timestamp`: on local chains several may share it.
     async fn events_at<E: alloy_sol_types::SolEvent>(
         &self,
         contract: Address,
         timestamp: u64,
         start_block: u64,
     ) -> Result<Vec<E>, Error> {
-        let block = self.block_before(timestamp, start_block).await?;
-        if block.timestamp != timestamp {
+        let last = self.block_before(timestamp, start_block).await?;
+        if last.timestamp != timestamp {
             return Ok(Vec::new());
         }
-        self.events(contract, block.number, block.number).await
+        let start = self.block_at(start_block).await?;
+        let first = if start.timestamp == timestamp {
+            start_block
+        } else {
+            self.block_before(timestamp.saturating_sub(1), start_block).await?.number + 1
+        };
+        self.events(contract, first, last.number).await
     }
 
     /// The events of type `E` from `contract`, both blocks included.

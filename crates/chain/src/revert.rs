@@ -24,7 +24,10 @@ pub struct Revert {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reason {
     /// A custom error of one of our contracts, as `name(type,...)`.
-    Custom { name: String, signature: String },
+    Custom {
+        name: String,
+        signature: String,
+    },
     /// A reason in words.
     Text(String),
     /// A failed assertion, an overflow, an index out of bounds.

@@ -253,12 +253,7 @@ impl Sender {
     }
 
     /// The receipt of whichever attempt was mined.
-    async fn look(
-        &self,
-        attempts: &[Attempt],
-        nonce: u64,
-        label: &str,
-    ) -> Result<Option<TransactionReceipt>, Error> {
+    async fn look(&self, attempts: &[Attempt], nonce: u64, label: &str) -> Result<Option<TransactionReceipt>, Error> {
         // The nonce is read first: when it has passed, a receipt of ours must be there.
         let passed = self.mined_nonce().await? > nonce;
         for attempt in attempts.iter().rev() {

@@ -1,8 +1,6 @@
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use crate::bindings::profile::IProfile;
-
 /// Everything that the contracts' constructors fix for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -114,19 +112,20 @@ impl Parameters {
     }
 }
 
-impl From<ProfileTimes> for IProfile::Times {
-    fn from(times: ProfileTimes) -> Self {
-        Self {
-            claimAge: times.claim_age,
-            window: times.window,
-            demand: times.demand,
-            reopenedWindow: times.reopened_window,
-            seedWait: times.seed_wait,
-            verifiers: times.verifiers,
-            appeals: times.appeals,
-            paging: times.paging,
-            staleness: times.staleness,
-        }
+impl ProfileTimes {
+    /// The struct `IProfile.Times` as a constructor's argument.
+    pub(super) fn words(&self) -> (u32, u32, u32, u32, u32, u32, u32, u32, u32) {
+        (
+            self.claim_age,
+            self.window,
+            self.demand,
+            self.reopened_window,
+            self.seed_wait,
+            self.verifiers,
+            self.appeals,
+            self.paging,
+            self.staleness,
+        )
     }
 }
 

@@ -85,8 +85,8 @@ pub fn read_ecdsa(path: &Path, password: &Password) -> Result<PrivateKeySigner, 
     let content = file::read_private(path)?;
     let keystore: Keystore = serde_json::from_slice(&content).map_err(|source| Error::corrupted(path, source))?;
     check_form(path, &keystore)?;
-    let parameters: ScryptParameters = serde_json::from_value(keystore.crypto.kdfparams.clone())
-        .map_err(|source| Error::corrupted(path, source))?;
+    let parameters: ScryptParameters =
+        serde_json::from_value(keystore.crypto.kdfparams.clone()).map_err(|source| Error::corrupted(path, source))?;
     let key = parameters.derive(password.bytes()).map_err(|detail| Error::corrupted(path, detail))?;
     if mac(&key, &keystore.crypto.ciphertext)[..] != keystore.crypto.mac[..] {
         let source_name = password.source_name().to_owned();

@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use alloy::signers::local::PrivateKeySigner;
 use tempfile::TempDir;
 
 use super::*;
@@ -128,19 +129,46 @@ fn passwords_come_from_files_and_variables_and_are_not_shown() {
     assert!(matches!(PasswordSource::File(empty).read(), Err(Error::InvalidPassword { .. })));
 }
 
-/// The Web3 Secret Storage Definition's own scrypt example.
+#[test]
+fn version_3_files_go_both_ways_between_us_and_another_implementation() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("ours.json");
+    let password = password(&folder, "secret");
+    let signer = create_ecdsa(&ours, &password, Cost::Light).unwrap();
+    let opened = PrivateKeySigner::decrypt_keystore(&ours, "secret").unwrap();
+    assert_eq!(opened.to_bytes(), signer.to_bytes());
+    let mut random = rand::thread_rng();
+    let key = signer.to_bytes();
+    PrivateKeySigner::encrypt_keystore(folder.path(), &mut random, key, "secret", Some("theirs.json")).unwrap();
+    let theirs = folder.path().join("theirs.json");
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(read_ecdsa(&theirs, &password).unwrap().to_bytes(), signer.to_bytes());
+}
+
+/// EIP-2335's own scrypt example, except that its public key is on another curve. The password is given in the form that
+/// NFKD makes of it.
 #[test]
 fn the_standards_example_opens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("example.json");
-    let content = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},
-        "ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt",
-        "kdfparams":{"dklen":32,"n":262144,"p":8,"r":1,
-        "salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},
-        "mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},
-        "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
-    file::write_private(&path, content.as_bytes()).unwrap();
-    let signer = read_ecdsa(&path, &password(&folder, "testpassword")).unwrap();
-    let expected = "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
-    assert_eq!(hex::encode(signer.to_bytes()), expected);
+    let secret = hex_literal("000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f");
+    let key = vouch_core::bls::SecretKey::from_bytes(&secret).unwrap().public_key();
+    let pubkey = hex::encode(vouch_core::points::g1_compressed(key.g1().point()));
+    let content = serde_json::json!({
+        "crypto": {
+            "kdf": { "function": "scrypt", "message": "", "params": { "dklen": 32, "n": 262_144, "p": 1, "r": 8,
+                "salt": "d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3" } },
+            "checksum": { "function": "sha256", "params": {},
+                "message": "d2217fe5f3e9a1e34581ef8a78f7c9928e436d36dacc5e846690a5581e8ea484" },
+            "cipher": { "function": "aes-128-ctr", "params": { "iv": "264daa3f303d7259501c93d997d84fe6" },
+                "message": "06ae90d55fe0a6e9c5c3bc5b170827b2e5cce3929ed3f116c2811e6366dfe20f" } },
+        "description": "", "pubkey": pubkey, "path": "", "uuid": "1d85ae20-35c5-4611-98e8-aa14a633906f", "version": 4,
+    });
+    file::write_private(&path, content.to_string().as_bytes()).unwrap();
+    let opened = read_bls(&path, &password(&folder, "testpassword\u{1f511}")).unwrap();
+    assert_eq!(*opened.to_bytes(), secret);
+}
+
+fn hex_literal(text: &str) -> [u8; 32] {
+    hex::decode(text).unwrap().try_into().unwrap()
 }

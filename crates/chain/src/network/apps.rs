@@ -131,8 +131,7 @@ impl Network {
         uri: &str,
     ) -> Result<ProgramId, Error> {
         let controller = self.contracts().app_controller;
-        let call =
-            app_controller::publishReleaseCall { app: app.0, program: program.into(), uri: uri.to_owned() };
+        let call = app_controller::publishReleaseCall { app: app.0, program: program.into(), uri: uri.to_owned() };
         let confirmed = self.act(sender, controller, call).await?;
         let event = Self::event_of::<app_controller::ReleasePublished>(&confirmed, controller)?;
         if event.programId != program.id().0 {
@@ -150,8 +149,7 @@ impl Network {
         let call = app_controller::releaseInfoCall { programId: program_id.0 };
         let info = view.call(controller, &call).await?;
         let start = self.deployment.start_block;
-        let events =
-            view.events_at::<app_controller::ReleasePublished>(controller, info.publishedAt, start).await?;
+        let events = view.events_at::<app_controller::ReleasePublished>(controller, info.publishedAt, start).await?;
         let found = events.into_iter().find(|event| event.programId == program_id.0);
         let event = found.ok_or_else(|| Error::inconsistent("ReleasePublished", "the event is missing"))?;
         let program = Program::from(event.program);

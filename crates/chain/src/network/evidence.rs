@@ -106,8 +106,7 @@ impl Network {
         first: &SignedBatch,
         second: &SignedBatch,
     ) -> Result<Slash, Error> {
-        let call =
-            equivocation_slasher::proveEquivocationCall { first: first.into(), second: second.into() };
+        let call = equivocation_slasher::proveEquivocationCall { first: first.into(), second: second.into() };
         let confirmed = self.act(sender, self.contracts().equivocation_slasher, call).await?;
         self.slash_of(&confirmed)
     }

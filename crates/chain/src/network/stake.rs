@@ -72,11 +72,8 @@ impl Network {
             signature: Default::default(),
             expiry: U256::ZERO,
         };
-        let call = delegation_manager::delegateToCall {
-            operator,
-            approverSignatureAndExpiry: none,
-            approverSalt: B256::ZERO,
-        };
+        let call =
+            delegation_manager::delegateToCall { operator, approverSignatureAndExpiry: none, approverSalt: B256::ZERO };
         self.act(sender, self.contracts().delegation_manager, call).await?;
         Ok(())
     }
@@ -85,12 +82,7 @@ impl Network {
     ///
     /// # Errors
     /// Fails when the endpoint does not answer.
-    pub async fn operator_shares(
-        &self,
-        view: &Finalized,
-        operator: Address,
-        strategy: Address,
-    ) -> Result<U256, Error> {
+    pub async fn operator_shares(&self, view: &Finalized, operator: Address, strategy: Address) -> Result<U256, Error> {
         let call = delegation_manager::operatorSharesCall { operator, strategy };
         view.call(self.contracts().delegation_manager, &call).await
     }

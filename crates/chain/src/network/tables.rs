@@ -42,12 +42,7 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Reverted`] with `EmptyTable` when nobody in the set has a key and weight.
-    pub async fn update_table(
-        &self,
-        sender: &Sender,
-        operator_set_id: u32,
-        program_id: B256,
-    ) -> Result<u32, Error> {
+    pub async fn update_table(&self, sender: &Sender, operator_set_id: u32, program_id: B256) -> Result<u32, Error> {
         let address = self.contracts().certificate_verifier;
         let operator_set = self.table_set(operator_set_id);
         let call = verifier::updateOperatorTableCall { operatorSet: operator_set.clone(), programId: program_id };
@@ -56,8 +51,7 @@ impl Network {
             return Ok(event.referenceTimestamp);
         }
         // Somebody made it in the same block.
-        let latest =
-            verifier::latestReferenceTimestampOfCall { operatorSet: operator_set, programId: program_id };
+        let latest = verifier::latestReferenceTimestampOfCall { operatorSet: operator_set, programId: program_id };
         self.chain.latest_call(address, &latest).await
     }
 

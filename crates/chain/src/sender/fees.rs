@@ -53,7 +53,9 @@ mod tests {
         let fees = Fees::of(100, 10, 1_000, "x").unwrap();
         assert_eq!(fees, Fees { max_per_gas: 210, priority_per_gas: 10 });
         let raised = fees.raised(1_000).unwrap();
-        assert!(raised.max_per_gas * 8 >= fees.max_per_gas * 9 && raised.priority_per_gas * 8 >= fees.priority_per_gas * 9);
+        assert!(
+            raised.max_per_gas * 8 >= fees.max_per_gas * 9 && raised.priority_per_gas * 8 >= fees.priority_per_gas * 9
+        );
         assert_eq!(fees.raised(220), None);
     }
 
