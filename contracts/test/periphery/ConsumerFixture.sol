@@ -83,7 +83,8 @@ abstract contract ConsumerFixture is Test {
         certified.index = 1;
         certified.proof = new bytes32[](2);
         (certified.proof[0], certified.proof[1]) = (first, third);
-        certified.batch.exchangesRoot = Merkle.hashPair(Merkle.hashPair(first, VouchTypes.hash(certified.exchange)), third);
+        certified.batch.exchangesRoot =
+            Merkle.hashPair(Merkle.hashPair(first, VouchTypes.hash(certified.exchange)), third);
     }
 
     function _post(CertifiedExchange memory certified) internal {

@@ -138,9 +138,7 @@ contract EndToEndTest is VouchFixture {
         CertifiedExchange memory certified = _posted(0, _resignation());
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(0xbad, certified.exchange.requestId);
         certified.clientSignature = abi.encodePacked(r, s, v);
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.RequestNotSigned.selector, certified.request.client)
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.RequestNotSigned.selector, certified.request.client));
     }
 
     function test_requestWithATimeAfterItsPost() public {
@@ -150,9 +148,7 @@ contract EndToEndTest is VouchFixture {
         _seal(certified);
         _post(certified);
         vm.warp(recordedAt + 30);
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.RequestAfterPost.selector, recordedAt + 1, recordedAt)
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.RequestAfterPost.selector, recordedAt + 1, recordedAt));
     }
 
     function test_requestWithADeadlineBeforeItsPost() public {
@@ -161,8 +157,7 @@ contract EndToEndTest is VouchFixture {
         vm.warp(deadline + 1);
         _post(certified);
         _refuse(
-            certified,
-            abi.encodeWithSelector(VouchConsumer.RequestExpiredBeforePost.selector, deadline, deadline + 1)
+            certified, abi.encodeWithSelector(VouchConsumer.RequestExpiredBeforePost.selector, deadline, deadline + 1)
         );
     }
 
@@ -170,18 +165,14 @@ contract EndToEndTest is VouchFixture {
         CertifiedExchange memory certified = _posted(0, _resignation());
         uint256 oldest = uint256(tableTime) + profile.claimAge();
         vm.warp(oldest + 1);
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.BatchTooOld.selector, tableTime, profile.claimAge())
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchTooOld.selector, tableTime, profile.claimAge()));
         vm.warp(oldest);
         wagers.show(number, certified);
     }
 
     function test_unpostedBatch() public {
         CertifiedExchange memory certified = _answer(0, _resignation());
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch))
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch)));
     }
 
     function test_ancestorIsConsumedOnlyWithItsOwnCertificate() public {
@@ -190,9 +181,7 @@ contract EndToEndTest is VouchFixture {
         headers[0] = certified.batch;
         headers[1] = batchAfter(2, hashOf(certified.batch), 7);
         registry.post(headers, certify(headers[1], none()));
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch))
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch)));
         postOne(certified.batch);
         wagers.show(number, certified);
         assertEq(token.balanceOf(white), 2 * STAKE);
@@ -219,9 +208,7 @@ contract EndToEndTest is VouchFixture {
         _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchOfAnotherApp.selector, keccak256("another app")));
         certified.batch.app = app;
         certified.batch.lane += 1;
-        _refuse(
-            certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch))
-        );
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch)));
     }
 
     function test_programOfAnotherRuntimeIsNotImmediate() public {

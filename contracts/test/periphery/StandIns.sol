@@ -20,7 +20,8 @@ contract StandInRegistry {
 
     function set(bytes32 batchHash, uint64 recordedAt, uint64 certifiedAt, uint32 referenceTimestamp) external {
         IBatchRegistry.BatchRecord storage record = _records[batchHash];
-        (record.recordedAt, record.certifiedAt, record.referenceTimestamp) = (recordedAt, certifiedAt, referenceTimestamp);
+        (record.recordedAt, record.certifiedAt, record.referenceTimestamp) =
+        (recordedAt, certifiedAt, referenceTimestamp);
     }
 
     function recordOf(bytes32 batchHash) external view returns (IBatchRegistry.BatchRecord memory) {

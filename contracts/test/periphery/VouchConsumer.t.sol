@@ -81,7 +81,8 @@ contract VouchConsumerTest is ConsumerFixture {
     function test_unpostedBatchIsRefused() public {
         CertifiedExchange memory certified = _answer();
         _refused(
-            certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, VouchTypes.hash(certified.batch))
+            certified,
+            abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, VouchTypes.hash(certified.batch))
         );
     }
 

@@ -79,7 +79,8 @@ contract WagerHandler is WagerFixture {
         watched(pick)
     {
         IWager.Side side = IWager.Side(winner % 3);
-        IWager.Verdict memory verdict = _verdict(IWager.State(state % 11), side, _line(plies % 40, common % 40, seed % 3));
+        IWager.Verdict memory verdict =
+            _verdict(IWager.State(state % 11), side, _line(plies % 40, common % 40, seed % 3));
         verdict.expiresAt = seed % 2 == 0 ? type(uint64).max : 0;
         try wagers.show(number, _certify(verdict)) {} catch {}
     }

@@ -30,7 +30,6 @@ contract WagerVerdictsTest is WagerFixture {
         number = _begin();
     }
 
-
     function _exchange(string memory name) private returns (CertifiedExchange memory) {
         return _certified(VouchTypes.STATUS_OK, vm.parseJsonBytes(_json, string.concat(".verdicts.", name, ".output")));
     }
