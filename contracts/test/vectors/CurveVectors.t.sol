@@ -155,9 +155,7 @@ contract CurveVectorsTest is VectorFile, IBN254CertificateVerifierTypes {
     }
 
     function g2Of(bytes32[] memory words) private pure returns (BN254.G2Point memory) {
-        return BN254.G2Point(
-            [uint256(words[0]), uint256(words[1])], [uint256(words[2]), uint256(words[3])]
-        );
+        return BN254.G2Point([uint256(words[0]), uint256(words[1])], [uint256(words[2]), uint256(words[3])]);
     }
 
     function assertSame(BN254.G1Point memory a, BN254.G1Point memory b) private pure {

@@ -169,7 +169,10 @@ mod tests {
             assert_eq!(symbols(length), expected, "{length} bytes");
         }
         assert_eq!(encode(&vec![0; PAYLOAD_LEN_MAX + 1]), Err(Error::PayloadTooLong(PAYLOAD_LEN_MAX + 1)));
-        assert_eq!(decode(&vec![0; 2 * SYMBOLS_MAX * SYMBOL_LEN]), Err(Error::SymbolCount(2 * SYMBOLS_MAX * SYMBOL_LEN)));
+        assert_eq!(
+            decode(&vec![0; 2 * SYMBOLS_MAX * SYMBOL_LEN]),
+            Err(Error::SymbolCount(2 * SYMBOLS_MAX * SYMBOL_LEN))
+        );
         assert_eq!(field_elements(&[0xff; 32]), Err(Error::NotCanonical(0)));
     }
 }

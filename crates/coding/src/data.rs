@@ -73,12 +73,7 @@ impl Srs {
 /// Where the blob's commitment is opened: keccak256(abi.encode(typehash, X, Y, keccak256(blob))) mod r. `blob` is the
 /// encoded payload.
 pub fn blob_point(commitment: &DataCommitment, blob: &[u8]) -> Fr {
-    let words = [
-        keccak256(POINT_TYPE).0,
-        commitment.x.to_be_bytes(),
-        commitment.y.to_be_bytes(),
-        keccak256(blob).0,
-    ];
+    let words = [keccak256(POINT_TYPE).0, commitment.x.to_be_bytes(), commitment.y.to_be_bytes(), keccak256(blob).0];
     Fr::from_be_bytes_mod_order(keccak256(words.concat()).as_slice())
 }
 
@@ -135,7 +130,9 @@ mod tests {
         let srs = srs();
         let (commitment, opening) = srs.commit_data(b"what was executed").unwrap();
         let (other_commitment, other_opening) = srs.commit_data(b"what was not").unwrap();
-        let check = |commitment: &DataCommitment, opening: &Opening| data_error(srs.check_data(commitment, b"what was executed", opening));
+        let check = |commitment: &DataCommitment, opening: &Opening| {
+            data_error(srs.check_data(commitment, b"what was executed", opening))
+        };
         assert_eq!(check(&other_commitment, &other_opening), Error::WrongValue);
         assert_eq!(check(&commitment, &other_opening), Error::WrongValue);
         assert_eq!(check(&commitment, &Opening { proof: other_opening.proof, ..opening }), Error::WrongCommitment);

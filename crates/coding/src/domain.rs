@@ -11,7 +11,10 @@ impl Domain {
     /// `size`: a power of two, at most 2^28.
     pub fn of(size: usize) -> Self {
         debug_assert!(size.is_power_of_two(), "symbols are counted in powers of two");
-        Self(Radix2EvaluationDomain::new(size).expect("the field has 2^28-th roots of unity, blobs at most 2^19 symbols"))
+        Self(
+            Radix2EvaluationDomain::new(size)
+                .expect("the field has 2^28-th roots of unity, blobs at most 2^19 symbols"),
+        )
     }
 
     /// Values at the roots to coefficients.
@@ -51,7 +54,8 @@ impl Domain {
             return (self.quotient_at_root(values, index), at_point);
         }
         // The inverses are those of z - w^i, so numerator and denominator both change sign.
-        let quotient = values.iter().zip(self.inverse_distances(point)).map(|(value, inverse)| (at_point - value) * inverse);
+        let quotient =
+            values.iter().zip(self.inverse_distances(point)).map(|(value, inverse)| (at_point - value) * inverse);
         (quotient.collect(), at_point)
     }
 

@@ -86,10 +86,8 @@ impl Srs {
     pub fn from_points(g1: Vec<G1Affine>, tau_g2: G2Affine) -> Result<Self, Error> {
         let starts = g1.first() == Some(&G1Affine::generator());
         let second = g1.get(1).copied().unwrap_or_default();
-        let consistent = vouch_core::bls::pairing_is_one(
-            [second, G1Affine::generator()],
-            [-G2Affine::generator(), tau_g2],
-        );
+        let consistent =
+            vouch_core::bls::pairing_is_one([second, G1Affine::generator()], [-G2Affine::generator(), tau_g2]);
         if starts && consistent { Ok(Self::with(Basis::Powers(g1), tau_g2)) } else { Err(Error::Mismatch) }
     }
 
@@ -136,7 +134,8 @@ impl Srs {
     /// The commitments of the Lagrange polynomials.
     fn lagrange_points(&self, secret: Fr, symbols: usize) -> Arc<[G1Affine]> {
         let cell = &self.lagrange[symbols.trailing_zeros() as usize];
-        let make = || G1Projective::from(G1Affine::generator()).batch_mul(&Domain::of(symbols).lagrange_at(secret)).into();
+        let make =
+            || G1Projective::from(G1Affine::generator()).batch_mul(&Domain::of(symbols).lagrange_at(secret)).into();
         cell.get_or_init(make).clone()
     }
 }

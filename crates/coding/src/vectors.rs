@@ -119,7 +119,11 @@ fn parse<T: DeserializeOwned>(section: &'static str, text: &str) -> Result<T, Er
 
 /// A section without a single case has shown nothing.
 fn report(section: &'static str, cases: usize, skipped: Vec<Skipped>) -> Result<SectionReport, Error> {
-    if cases == 0 { Err(Error::Empty { section }) } else { Ok(SectionReport { section: section.into(), cases, skipped }) }
+    if cases == 0 {
+        Err(Error::Empty { section })
+    } else {
+        Ok(SectionReport { section: section.into(), cases, skipped })
+    }
 }
 
 /// Where a comparison stands, so that a difference can be named.

@@ -131,7 +131,8 @@ impl BatchData {
         if length > LEN_MAX {
             return Err(Error::TooLong(length));
         }
-        let irregular = entries.iter().enumerate().find_map(|(entry, content)| Some((entry, content.irregular_field()?)));
+        let irregular =
+            entries.iter().enumerate().find_map(|(entry, content)| Some((entry, content.irregular_field()?)));
         match irregular {
             Some((entry, field)) => Err(Error::Entry { entry, field }),
             None => Ok(Self(entries)),

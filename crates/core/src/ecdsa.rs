@@ -88,9 +88,7 @@ mod tests {
 
     /// The same message signed with n - s: valid for the curve, malleable for everyone else.
     fn upper_half(signature: [u8; 65]) -> [u8; 65] {
-        let order = alloy_primitives::uint!(
-            0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256
-        );
+        let order = alloy_primitives::uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
         let mut other = signature;
         let s = order - alloy_primitives::U256::from_be_slice(&signature[32..64]);
         other[32..64].copy_from_slice(&s.to_be_bytes::<32>());

@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn thresholds_round_up() {
-        let check = |total: U256, bips, expected: U256| assert_eq!(threshold(total, bips), expected, "{total} x {bips}");
+        let check =
+            |total: U256, bips, expected: U256| assert_eq!(threshold(total, bips), expected, "{total} x {bips}");
         check(U256::from(1), 6_600, U256::from(1));
         check(U256::from(3), 6_667, U256::from(3));
         check(U256::from(10_000), 6_667, U256::from(6_667));
@@ -203,6 +204,9 @@ mod tests {
         let heavy = OperatorInfo { weights: vec![U256::MAX], ..info(1, &[1]) };
         assert_eq!(refused(vec![heavy, info(2, &[1])]), Error::Overflow);
         let negated = PublicKeyG1::new(-*info(1, &[1]).pubkey.point()).unwrap();
-        assert_eq!(refused(vec![info(1, &[1]), OperatorInfo { pubkey: negated, weights: vec![U256::ZERO] }]), Error::KeysCancelOut);
+        assert_eq!(
+            refused(vec![info(1, &[1]), OperatorInfo { pubkey: negated, weights: vec![U256::ZERO] }]),
+            Error::KeysCancelOut
+        );
     }
 }

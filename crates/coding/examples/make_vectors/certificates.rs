@@ -59,9 +59,7 @@ pub fn certificate() -> Value {
     };
     let thresholds = [(1u64, 6_600u16), (3, 6_667), (10_000, 6_667), (10_001, 6_667), (0, 10_000), (7, 0)];
     let certificates = [&[0, 1, 2, 3, 4][..], &[1, 2, 4], &[3]].map(|signers| signed(&table, signers));
-    let threshold = |(total, bips): (u64, u16)| {
-        json!({ "total": total, "bips": bips, "threshold": threshold(U256::from(total), bips).to::<u64>() })
-    };
+    let threshold = |(total, bips): (u64, u16)| json!({ "total": total, "bips": bips, "threshold": threshold(U256::from(total), bips).to::<u64>() });
     let thresholds = thresholds.map(threshold);
     json!({
         "about": "threshold: ceil(total * bips / 10,000); points as (X, Y), on G2 imaginary parts first",

@@ -18,7 +18,9 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("bls.json", certificates::bls()),
         ("certificate.json", certificates::certificate()),
     ];
-    files.map(|(name, value)| (name, serde_json::to_string_pretty(&value).expect("JSON of strings and numbers") + "\n")).into()
+    files
+        .map(|(name, value)| (name, serde_json::to_string_pretty(&value).expect("JSON of strings and numbers") + "\n"))
+        .into()
 }
 
 /// A hash of its own for every use.

@@ -1,7 +1,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolValue;
 use serde_json::{Value, json};
-use vouch_core::{AppId, Batch, BatchHash, Domain, Exchange, Limits, Program, ProgramId, Request, RequestId, Status, ecdsa, seed};
+use vouch_core::{
+    AppId, Batch, BatchHash, Domain, Exchange, Limits, Program, ProgramId, Request, RequestId, Status, ecdsa, seed,
+};
 
 use super::{hash, number, secret, u64_of};
 
@@ -43,7 +45,9 @@ fn address(label: &str, index: usize) -> Address {
 
 fn program(index: usize) -> Program {
     Program {
-        runtime: ["wasmtime-48/x86-64/1", "", "oci/1", "a runtime whose name is longer than one word of 32 bytes"][index].into(),
+        runtime: ["wasmtime-48/x86-64/1", "", "oci/1", "a runtime whose name is longer than one word of 32 bytes"]
+            [index]
+            .into(),
         artifact_digest: hash("artifact", index),
         interface_name: ["command", "http", "performer", ""][index].into(),
         args_hash: hash("args", index),

@@ -80,7 +80,10 @@ impl PayloadCase {
 
 impl ByteString {
     fn check(&self, case: &Case, what: &str, found: &[u8]) -> Result<(), Error> {
-        case.ensure(self.length == found.len(), &format!("{what} has {} bytes, expected {}", found.len(), self.length))?;
+        case.ensure(
+            self.length == found.len(),
+            &format!("{what} has {} bytes, expected {}", found.len(), self.length),
+        )?;
         let symbols = self.symbols.is_none_or(|symbols| symbols == found.len() / SYMBOL_LEN);
         case.ensure(symbols, &format!("{what} has another number of symbols"))?;
         let end = found.len().min(64);
@@ -95,7 +98,10 @@ impl ByteString {
 impl MalformedCase {
     fn check(&self) -> Result<(), Error> {
         let case = Case { section: NAME, name: self.name.clone() };
-        case.ensure(self.accepted == self.original_error.is_empty(), "accepted and original_error contradict each other")?;
+        case.ensure(
+            self.accepted == self.original_error.is_empty(),
+            "accepted and original_error contradict each other",
+        )?;
         let encoded = case.bytes("encoded payload", &self.encoded_payload_hex)?;
         match codec::decode(&encoded) {
             Ok(_) => case.ensure(self.accepted, "accepted here, refused by the original"),

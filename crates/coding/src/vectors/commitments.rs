@@ -134,7 +134,8 @@ impl BlobCase {
         let Some(expected) = &self.ceremony_commitment else {
             return Ok(());
         };
-        let skip = |why: String| Skipped { what: format!("{}: commitment under the ceremony's points", self.label), why };
+        let skip =
+            |why: String| Skipped { what: format!("{}: commitment under the ceremony's points", self.label), why };
         match &strings.ceremony {
             Some(srs) if srs.symbols_max() < values.len() => {
                 skipped.push(skip(format!("../srs has {} points only", srs.symbols_max())));

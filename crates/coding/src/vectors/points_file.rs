@@ -112,7 +112,10 @@ impl PointCase {
 impl DecodingCase {
     fn check(&self) -> Result<(), Error> {
         let case = Case { section: NAME, name: format!("decoding {}", self.name) };
-        case.ensure(self.decodes == self.original_error.is_empty(), "decodes and original_error contradict each other")?;
+        case.ensure(
+            self.decodes == self.original_error.is_empty(),
+            "decodes and original_error contradict each other",
+        )?;
         case.ensure(self.decodes == self.in_subgroup, "what decodes is in the subgroup, and nothing else")?;
         let bytes = case.bytes("point", &self.hex)?;
         let refused = match self.group {

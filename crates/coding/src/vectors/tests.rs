@@ -53,7 +53,9 @@ fn values(value: &Value, at: String) -> Vec<String> {
             let checked = fields.iter().filter(|(key, _)| !free.contains(&key.as_str()));
             checked.flat_map(|(key, value)| values(value, format!("{at}/{key}"))).collect()
         }
-        Value::Array(items) => items.iter().enumerate().flat_map(|(i, item)| values(item, format!("{at}/{i}"))).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(i, item)| values(item, format!("{at}/{i}"))).collect()
+        }
         _ => vec![at],
     }
 }

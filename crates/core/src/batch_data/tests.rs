@@ -96,17 +96,19 @@ fn counts_and_lengths_are_bounded_before_memory_is_taken() {
 
 fn any_entry() -> impl Strategy<Value = Entry> {
     let strings = (any::<Vec<u8>>(), any::<Vec<u8>>(), any::<Vec<u8>>(), any::<[u8; 32]>());
-    (strings, 0u8..4, any::<bool>(), any::<u64>()).prop_map(|((payload, reads, output, state), status, inbox, number)| {
-        let status = Status::try_from(status).unwrap();
-        let mut entry = entry(&payload, status, if status == Status::Ok { &output } else { &[] });
-        entry.request.nonce = number;
-        entry.reads = reads.into();
-        entry.pre_state = state.into();
-        if inbox {
-            (entry.origin, entry.signature) = (Origin::Inbox, Bytes::new());
-        }
-        entry
-    })
+    (strings, 0u8..4, any::<bool>(), any::<u64>()).prop_map(
+        |((payload, reads, output, state), status, inbox, number)| {
+            let status = Status::try_from(status).unwrap();
+            let mut entry = entry(&payload, status, if status == Status::Ok { &output } else { &[] });
+            entry.request.nonce = number;
+            entry.reads = reads.into();
+            entry.pre_state = state.into();
+            if inbox {
+                (entry.origin, entry.signature) = (Origin::Inbox, Bytes::new());
+            }
+            entry
+        },
+    )
 }
 
 proptest! {

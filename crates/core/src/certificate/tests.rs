@@ -86,10 +86,7 @@ fn a_stranger_s_key_does_not_replace_the_signers() {
 
 #[test]
 fn another_table_is_refused() {
-    assert_eq!(
-        refused(|c| c.reference_timestamp += 1),
-        Error::WrongTable { certificate: TIME + 1, table: TIME }
-    );
+    assert_eq!(refused(|c| c.reference_timestamp += 1), Error::WrongTable { certificate: TIME + 1, table: TIME });
     assert_eq!(honest().verify(table(6).summary()).unwrap_err(), Error::InvalidWitness(1));
     let later = TableSummary { reference_timestamp: TIME + 1, ..table(5).summary().clone() };
     let moved = Certificate { reference_timestamp: TIME + 1, ..honest() };
