@@ -53,11 +53,7 @@ pub struct Config {
 impl Config {
     /// Compiles in a child process of the running executable and runs up to 64 programs at once.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self {
-            cache: cache.into(),
-            sandboxes: 64,
-            compiler: Compiler::default(),
-        }
+        Self { cache: cache.into(), sandboxes: 64, compiler: Compiler::default() }
     }
 }
 
@@ -74,11 +70,7 @@ impl WasmDriver {
         let engine = engine::running(config.sandboxes)?;
         start_ticking(&engine);
         let cache = cache::Cache::open(&config.cache, engine::settings_hash(&engine))?;
-        Ok(Self {
-            engine,
-            cache,
-            compiler: config.compiler,
-        })
+        Ok(Self { engine, cache, compiler: config.compiler })
     }
 }
 
@@ -89,62 +81,37 @@ impl Driver for WasmDriver {
 
     fn load(&self, program: &Program, artifact: &Path) -> Result<Arc<dyn Loaded>, LoadError> {
         if program.runtime != RUNTIME {
-            return Err(LoadError::Runtime {
-                wanted: program.runtime.clone(),
-                offered: RUNTIME.to_owned(),
-            });
+            return Err(LoadError::Runtime { wanted: program.runtime.clone(), offered: RUNTIME.to_owned() });
         }
         if program.interface != Interface::Command {
             return Err(LoadError::Interface(program.interface.name().to_owned()));
         }
         program.validate()?;
-        let inspected = inspect::inspect(&read_artifact(artifact, program.artifact_digest)?)
-            .map_err(LoadError::Artifact)?;
+        let inspected =
+            inspect::inspect(&read_artifact(artifact, program.artifact_digest)?).map_err(LoadError::Artifact)?;
         if inspected.initial_memory_bytes > program.limits.memory_bytes {
             let (needs, has) = (inspected.initial_memory_bytes, program.limits.memory_bytes);
             return Err(LoadError::Artifact(format!(
                 "it starts with {needs} bytes of memory, limits.memory-bytes is {has}"
             )));
         }
-        let job = compile::Job {
-            artifact: artifact.to_owned(),
-            digest: program.artifact_digest,
-        };
-        let code = self.cache.get(program.artifact_digest, |output| {
-            self.compiler.compile(&job, output)
-        })?;
-        Ok(Arc::new(run::LoadedWasm::new(
-            &self.engine,
-            program,
-            inspected.shape,
-            &code,
-        )?))
+        let job = compile::Job { artifact: artifact.to_owned(), digest: program.artifact_digest };
+        let code = self.cache.get(program.artifact_digest, |output| self.compiler.compile(&job, output))?;
+        Ok(Arc::new(run::LoadedWasm::new(&self.engine, program, inspected.shape, &code)?))
     }
 }
 
 /// Reads an artifact whole and checks its digest.
 fn read_artifact(path: &Path, expected: B256) -> Result<Vec<u8>, LoadError> {
-    let file_error = |source| LoadError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file_error = |source| LoadError::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(file_error)?;
-    file.take(artifact::BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(file_error)?;
+    file.take(artifact::BYTES_MAX + 1).read_to_end(&mut bytes).map_err(file_error)?;
     if bytes.len() as u64 > artifact::BYTES_MAX {
-        return Err(LoadError::Artifact(format!(
-            "it is larger than {} bytes",
-            artifact::BYTES_MAX
-        )));
+        return Err(LoadError::Artifact(format!("it is larger than {} bytes", artifact::BYTES_MAX)));
     }
     let actual = artifact::digest(&bytes);
-    if actual != expected {
-        Err(LoadError::Digest { expected, actual })
-    } else {
-        Ok(bytes)
-    }
+    if actual != expected { Err(LoadError::Digest { expected, actual }) } else { Ok(bytes) }
 }
 
 /// Advances the engine's epoch for as long as the engine lives.

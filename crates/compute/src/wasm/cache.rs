@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -24,11 +24,8 @@ impl Cache {
     pub fn open(root: &Path, settings: B256) -> Result<Self, LoadError> {
         let folder = root.join(hex::encode(&settings[..8]));
         let mut builder = fs::DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(at(&folder))?;
+        builder.recursive(true).mode(0o700).create(&folder).map_err(at(&folder))?;
+        check_private(&folder)?;
         Ok(Self { folder })
     }
 
@@ -41,10 +38,7 @@ impl Cache {
         compile: impl FnOnce(&Path) -> Result<(), LoadError>,
     ) -> Result<PathBuf, LoadError> {
         let name = hex::encode(artifact);
-        let (code, checksum) = (
-            self.folder.join(format!("{name}.cwasm")),
-            self.folder.join(format!("{name}.sha256")),
-        );
+        let (code, checksum) = (self.folder.join(format!("{name}.cwasm")), self.folder.join(format!("{name}.sha256")));
         if is_intact(&code, &checksum)? {
             return Ok(code);
         }
@@ -76,14 +70,19 @@ impl Cache {
     /// Held until dropped; released by the kernel when its holder dies.
     fn lock(&self, name: &str) -> Result<Flock<File>, LoadError> {
         let path = self.folder.join(format!("{name}.lock"));
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at(&path))?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| at(&path)(error.into()))
     }
+}
+
+/// Code from this folder is executed, so nobody else may write to it.
+fn check_private(folder: &Path) -> Result<(), LoadError> {
+    let mode = fs::metadata(folder).map_err(at(folder))?.permissions().mode();
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    let reason = "others may write to this folder of compiled code; take that right away (chmod go-w)";
+    Err(at(folder)(io::Error::new(io::ErrorKind::PermissionDenied, reason)))
 }
 
 /// Whether the code is there and is what the checksum says. The same open file is not executed later, but files here are
@@ -144,10 +143,7 @@ mod tests {
         let cache = Cache::open(folder.path(), B256::ZERO).unwrap();
         let path = fill(&cache, &compiled);
         assert_eq!(fill(&cache, &compiled), path);
-        assert_eq!(
-            (fs::read(path).unwrap(), compiled.get()),
-            (b"code".to_vec(), 1)
-        );
+        assert_eq!((fs::read(path).unwrap(), compiled.get()), (b"code".to_vec(), 1));
     }
 
     #[test]
@@ -186,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), B256::ZERO).unwrap();
+        fs::set_permissions(&cache.folder, fs::Permissions::from_mode(0o777)).unwrap();
+        let Err(error) = Cache::open(folder.path(), B256::ZERO) else { panic!("it was opened") };
+        assert!(error.to_string().contains("chmod"), "{error}");
+    }
+
+    #[test]
     fn a_failed_compilation_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path(), B256::ZERO).unwrap();
@@ -202,8 +207,7 @@ mod tests {
     #[test]
     fn other_settings_have_their_own_code() {
         let (folder, compiled) = (tempfile::tempdir().unwrap(), Cell::new(0));
-        let [one, other] =
-            [1, 2].map(|byte| Cache::open(folder.path(), B256::repeat_byte(byte)).unwrap());
+        let [one, other] = [1, 2].map(|byte| Cache::open(folder.path(), B256::repeat_byte(byte)).unwrap());
         assert_ne!(fill(&one, &compiled), fill(&other, &compiled));
         assert_eq!(compiled.get(), 2);
     }

@@ -58,10 +58,7 @@ impl Default for Compiler {
     /// The running executable, called as `internal compile-wasm`.
     fn default() -> Self {
         let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("vouch"));
-        Self::Child {
-            program,
-            arguments: vec!["internal".into(), "compile-wasm".into()],
-        }
+        Self::Child { program, arguments: vec!["internal".into(), "compile-wasm".into()] }
     }
 }
 
@@ -85,8 +82,7 @@ impl Compiler {
 
 /// The child's side: compiles what the environment says, under limits, and answers by exit code.
 pub fn compile_child_main() -> ExitCode {
-    let result = limit_self()
-        .and_then(|()| compile(&job_from_environment()?, Path::new(&variable(OUTPUT)?)));
+    let result = limit_self().and_then(|()| compile(&job_from_environment()?, Path::new(&variable(OUTPUT)?)));
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
@@ -98,8 +94,7 @@ pub fn compile_child_main() -> ExitCode {
 }
 
 fn limit_self() -> Result<(), LoadError> {
-    let failed =
-        |error: nix::Error| LoadError::Compile(format!("cannot limit the compiler: {error}"));
+    let failed = |error: nix::Error| LoadError::Compile(format!("cannot limit the compiler: {error}"));
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(failed)?;
     setrlimit(Resource::RLIMIT_AS, MEMORY_BYTES, MEMORY_BYTES).map_err(failed)?;
     setrlimit(Resource::RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS).map_err(failed)?;
@@ -110,17 +105,12 @@ fn job_from_environment() -> Result<Job, LoadError> {
     let digest = variable(DIGEST)?.to_string_lossy().parse::<B256>();
     Ok(Job {
         artifact: variable(ARTIFACT)?.into(),
-        digest: digest
-            .map_err(|error| LoadError::Compile(format!("{DIGEST} is not a digest: {error}")))?,
+        digest: digest.map_err(|error| LoadError::Compile(format!("{DIGEST} is not a digest: {error}")))?,
     })
 }
 
 fn variable(name: &str) -> Result<std::ffi::OsString, LoadError> {
-    env::var_os(name).ok_or_else(|| {
-        LoadError::Compile(format!(
-            "{name} is not set; this command is for internal use"
-        ))
-    })
+    env::var_os(name).ok_or_else(|| LoadError::Compile(format!("{name} is not set; this command is for internal use")))
 }
 
 fn compile(job: &Job, output: &Path) -> Result<(), LoadError> {
@@ -131,53 +121,28 @@ fn compile(job: &Job, output: &Path) -> Result<(), LoadError> {
         Shape::CliComponent | Shape::CommandWorld => engine.precompile_component(&bytes),
     };
     let code = code.map_err(|error| LoadError::Artifact(format!("{error:#}")))?;
-    fs::write(output, code).map_err(|source| LoadError::File {
-        path: output.to_owned(),
-        source,
-    })
+    fs::write(output, code).map_err(|source| LoadError::File { path: output.to_owned(), source })
 }
 
-fn compile_in_child(
-    program: &Path,
-    arguments: &[String],
-    job: &Job,
-    output: &Path,
-) -> Result<(), LoadError> {
+fn compile_in_child(program: &Path, arguments: &[String], job: &Job, output: &Path) -> Result<(), LoadError> {
     let message = output.with_extension("message");
-    let status =
-        spawn(program, arguments, job, output, &message).and_then(|child| wait(child, program));
+    let status = spawn(program, arguments, job, output, &message).and_then(|child| wait(child, program));
     let text = fs::read(&message).unwrap_or_default();
     let _ = fs::remove_file(&message);
     let status = status?;
     if status.success() && output.exists() {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&text[..text.len().min(MESSAGE_BYTES_MAX)])
-        .trim()
-        .to_owned();
+    let text = String::from_utf8_lossy(&text[..text.len().min(MESSAGE_BYTES_MAX)]).trim().to_owned();
     match status.code() {
         Some(code) if code == i32::from(EXIT_ARTIFACT) => Err(LoadError::Artifact(text)),
-        Some(0) => Err(LoadError::Compile(format!(
-            "{} wrote no code; is it the right executable?",
-            program.display()
-        ))),
-        _ => Err(LoadError::Compile(format!(
-            "the compiler ended with {status}: {text}"
-        ))),
+        Some(0) => Err(LoadError::Compile(format!("{} wrote no code; is it the right executable?", program.display()))),
+        _ => Err(LoadError::Compile(format!("the compiler ended with {status}: {text}"))),
     }
 }
 
-fn spawn(
-    program: &Path,
-    arguments: &[String],
-    job: &Job,
-    output: &Path,
-    message: &Path,
-) -> Result<Child, LoadError> {
-    let stderr = fs::File::create(message).map_err(|source| LoadError::File {
-        path: message.to_owned(),
-        source,
-    })?;
+fn spawn(program: &Path, arguments: &[String], job: &Job, output: &Path, message: &Path) -> Result<Child, LoadError> {
+    let stderr = fs::File::create(message).map_err(|source| LoadError::File { path: message.to_owned(), source })?;
     Command::new(program)
         .args(arguments)
         .env_clear()
@@ -188,10 +153,7 @@ fn spawn(
         .stdout(Stdio::null())
         .stderr(stderr)
         .spawn()
-        .map_err(|source| LoadError::File {
-            path: program.to_owned(),
-            source,
-        })
+        .map_err(|source| LoadError::File { path: program.to_owned(), source })
 }
 
 fn wait(mut child: Child, program: &Path) -> Result<ExitStatus, LoadError> {
@@ -203,16 +165,10 @@ fn wait(mut child: Child, program: &Path) -> Result<ExitStatus, LoadError> {
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(LoadError::Compile(format!(
-                    "it took longer than {} s",
-                    TIMEOUT.as_secs()
-                )));
+                return Err(LoadError::Compile(format!("it took longer than {} s", TIMEOUT.as_secs())));
             }
             Err(source) => {
-                return Err(LoadError::File {
-                    path: program.to_owned(),
-                    source,
-                });
+                return Err(LoadError::File { path: program.to_owned(), source });
             }
         }
     }

@@ -7,15 +7,15 @@
 //! page of `memory.grow` and, in [`super::state`], per call into the host.
 //!
 //! Every run has a stack of its own from a pool, so what the host's code uses before it re-enters a program (to allocate a
-//! result, say) never counts against the program's stack.
+//! result, say) never counts against the program's stack. What remains outside the runtime id: the engine measures a stack
+//! from its own frame at the entry, so two builds of this crate may differ in where a program's stack of 1 MiB ends by the
+//! size of the few frames between; one build is the same on every machine and thread.
 
 use std::hash::{Hash, Hasher};
 
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
 
 use super::RUNTIME;
 use crate::driver::LoadError;
@@ -40,24 +40,14 @@ const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 const GROW_FUEL_PER_PAGE: u8 = 255;
 
 /// CPU features that code may use: x86-64-v2.
-const CPU_FEATURES: [&str; 6] = [
-    "has_sse3",
-    "has_ssse3",
-    "has_sse41",
-    "has_sse42",
-    "has_popcnt",
-    "has_cmpxchg16b",
-];
+const CPU_FEATURES: [&str; 6] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt", "has_cmpxchg16b"];
 
 /// An engine that runs up to `sandboxes` programs at once.
 pub fn running(sandboxes: u32) -> Result<Engine, LoadError> {
     check_machine()?;
     let mut config = settings();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(sandboxes)));
-    Engine::new(&config).map_err(|error| LoadError::Machine {
-        runtime: RUNTIME.into(),
-        reason: format!("{error:#}"),
-    })
+    Engine::new(&config).map_err(|error| LoadError::Machine { runtime: RUNTIME.into(), reason: format!("{error:#}") })
 }
 
 /// An engine that only compiles; it reserves no address space.
@@ -101,9 +91,7 @@ fn settings() -> Config {
 }
 
 fn target(config: &mut Config) {
-    config
-        .target("x86_64-unknown-linux-gnu")
-        .expect("the engine is built with support for x86-64");
+    config.target("x86_64-unknown-linux-gnu").expect("the engine is built with support for x86-64");
     for feature in CPU_FEATURES {
         // SAFETY: the features are real ones, and `check_machine` and the engine itself refuse a machine without them.
         unsafe { config.cranelift_flag_enable(feature) };
@@ -149,19 +137,13 @@ fn check_machine() -> Result<(), LoadError> {
     ];
     match present.into_iter().find(|(_, present)| !present) {
         None => Ok(()),
-        Some((name, _)) => Err(LoadError::Machine {
-            runtime: RUNTIME.into(),
-            reason: format!("the CPU lacks {name}"),
-        }),
+        Some((name, _)) => Err(LoadError::Machine { runtime: RUNTIME.into(), reason: format!("the CPU lacks {name}") }),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn check_machine() -> Result<(), LoadError> {
-    Err(LoadError::Machine {
-        runtime: RUNTIME.into(),
-        reason: "its code is for x86-64 CPUs".into(),
-    })
+    Err(LoadError::Machine { runtime: RUNTIME.into(), reason: "its code is for x86-64 CPUs".into() })
 }
 
 /// Feeds what implements [`Hash`] to SHA-256; only `write` is used, the 64-bit result is not.

@@ -6,8 +6,7 @@
 //! tables of the host; either would let a small amount of fuel buy unbounded work.
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind,
-    Parser, Payload, TypeRef,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind, Parser, Payload, TypeRef,
 };
 
 /// How a program is entered.
@@ -40,10 +39,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
     } else if Parser::is_core_wasm(bytes) {
         inspect_module(bytes)
     } else {
-        Err(
-            "it is neither a WebAssembly component nor a core module (binary format expected)"
-                .into(),
-        )
+        Err("it is neither a WebAssembly component nor a core module (binary format expected)".into())
     }
 }
 
@@ -60,7 +56,7 @@ fn inspect_module(bytes: &[u8]) -> Result<Inspected, String> {
                     check_module_import(import.map_err(malformed)?)?;
                 }
             }
-            Payload::MemorySection(section) => initial_memory_bytes += memories_bytes(section)?,
+            Payload::MemorySection(section) => initial_memory_bytes = memories_bytes(section)?,
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export.map_err(malformed)?;
@@ -72,14 +68,8 @@ fn inspect_module(bytes: &[u8]) -> Result<Inspected, String> {
         }
     }
     match (start, memory) {
-        (true, true) => Ok(Inspected {
-            shape: Shape::CliModule,
-            initial_memory_bytes,
-        }),
-        (false, _) => Err(
-            "the core module exports no function `_start`; build it as a WASI preview 1 command"
-                .into(),
-        ),
+        (true, true) => Ok(Inspected { shape: Shape::CliModule, initial_memory_bytes }),
+        (false, _) => Err("the core module exports no function `_start`; build it as a WASI preview 1 command".into()),
         (true, false) => Err("the core module exports no memory named `memory`".into()),
     }
 }
@@ -88,13 +78,8 @@ fn check_module_import(import: wasmparser::Import<'_>) -> Result<(), String> {
     let name = format!("`{}` `{}`", import.module, import.name);
     match import.ty {
         TypeRef::Func(_) if import.module == super::preview1::MODULE => Ok(()),
-        TypeRef::Func(_) => Err(format!(
-            "it imports {name}; only `{}` is offered",
-            super::preview1::MODULE
-        )),
-        _ => Err(format!(
-            "it imports {name}, which is not a function; threads and shared memories are not offered"
-        )),
+        TypeRef::Func(_) => Err(format!("it imports {name}; only `{}` is offered", super::preview1::MODULE)),
+        _ => Err(format!("it imports {name}, which is not a function; threads and shared memories are not offered")),
     }
 }
 
@@ -137,7 +122,8 @@ impl ComponentScan {
                 Payload::End(_) if in_module => in_module = false,
                 Payload::End(_) => self.depth = self.depth.saturating_sub(1),
                 Payload::MemorySection(section) => {
-                    self.initial_memory_bytes += memories_bytes(section)?
+                    let bytes = memories_bytes(section)?;
+                    self.initial_memory_bytes = self.initial_memory_bytes.saturating_add(bytes);
                 }
                 payload => self.section(payload)?,
             }
@@ -146,13 +132,12 @@ impl ComponentScan {
             (true, _) => Shape::CommandWorld,
             (false, true) => Shape::CliComponent,
             (false, false) => {
-                return Err("the component exports neither `run` of world vouch:program/command nor wasi:cli/run".into());
+                return Err(
+                    "the component exports neither `run` of world vouch:program/command nor wasi:cli/run".into()
+                );
             }
         };
-        Ok(Inspected {
-            shape,
-            initial_memory_bytes: self.initial_memory_bytes,
-        })
+        Ok(Inspected { shape, initial_memory_bytes: self.initial_memory_bytes })
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), String> {
@@ -179,17 +164,8 @@ impl ComponentScan {
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    if let ComponentAlias::InstanceExport {
-                        kind,
-                        instance_index,
-                        ..
-                    } = alias.map_err(malformed)?
-                    {
-                        let imported = self
-                            .instances_imported
-                            .get(instance_index as usize)
-                            .copied()
-                            .unwrap_or(false);
+                    if let ComponentAlias::InstanceExport { kind, instance_index, .. } = alias.map_err(malformed)? {
+                        let imported = self.instances_imported.get(instance_index as usize).copied().unwrap_or(false);
                         self.item(Some(kind), imported)?;
                     }
                 }
@@ -208,17 +184,12 @@ impl ComponentScan {
         match function {
             _ if self.depth > 0 => Err(COMPOSED.into()),
             CanonicalFunction::Lift { .. } => self.item(Some(ComponentExternalKind::Func), false),
-            CanonicalFunction::Lower { func_index, .. } => {
-                match self.functions_imported.get(func_index as usize) {
-                    Some(true) => Ok(()),
-                    _ => Err(COMPOSED.into()),
-                }
-            }
+            CanonicalFunction::Lower { func_index, .. } => match self.functions_imported.get(func_index as usize) {
+                Some(true) => Ok(()),
+                _ => Err(COMPOSED.into()),
+            },
             CanonicalFunction::ResourceDrop { .. } => Ok(()),
-            other => Err(format!(
-                "it uses a component feature that is not offered: {}",
-                feature_name(&other)
-            )),
+            other => Err(format!("it uses a component feature that is not offered: {}", feature_name(&other))),
         }
     }
 
@@ -244,9 +215,7 @@ impl ComponentScan {
         };
         space.push(imported);
         if space.len() > ITEMS_MAX {
-            Err(format!(
-                "it has more than {ITEMS_MAX} functions or instances"
-            ))
+            Err(format!("it has more than {ITEMS_MAX} functions or instances"))
         } else {
             Ok(())
         }
@@ -264,9 +233,7 @@ fn check_component_import(name: &str, ty: &ComponentTypeRef) -> Result<(), Strin
     match ty {
         ComponentTypeRef::Instance(_) if name.starts_with("wasi:") => Ok(()),
         ComponentTypeRef::Type(_) => Ok(()),
-        _ => Err(format!(
-            "it imports `{name}`; only WASI 0.2 interfaces are offered"
-        )),
+        _ => Err(format!("it imports `{name}`; only WASI 0.2 interfaces are offered")),
     }
 }
 
@@ -280,8 +247,43 @@ fn external_kind(ty: &ComponentTypeRef) -> Option<ComponentExternalKind> {
 
 fn feature_name(function: &CanonicalFunction) -> String {
     let text = format!("{function:?}");
-    text.split([' ', '{', '('])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn component() -> Vec<u8> {
+        wat::parse_str(include_str!("../../tests/programs/cli.wat")).unwrap()
+    }
+
+    #[test]
+    fn shapes_are_told_apart() {
+        assert_eq!(inspect(&component()).unwrap().shape, Shape::CliComponent);
+        let module = wat::parse_str(include_str!("../../tests/programs/fill.wat")).unwrap();
+        let expected = Inspected { shape: Shape::CliModule, initial_memory_bytes: 256 << 20 };
+        assert_eq!(inspect(&module), Ok(expected));
+    }
+
+    #[test]
+    fn a_component_without_its_export_is_refused() {
+        let component = component();
+        // What follows the export, which comes last, is names for debuggers.
+        for length in 0..component.len() / 2 {
+            assert!(inspect(&component[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_are_never_a_panic(at in 0_usize..2_300, byte: u8, tail in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let mut bytes = component();
+            bytes[at] = byte;
+            bytes.extend(tail);
+            let _ = inspect(&bytes);
+        }
+    }
 }

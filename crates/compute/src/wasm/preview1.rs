@@ -88,15 +88,8 @@ impl State {
         let terminated = |text: String| [text.as_bytes(), &[0]].concat();
         Self {
             host,
-            args: std::iter::once(super::PROGRAM_NAME.to_owned())
-                .chain(program.args.clone())
-                .map(terminated)
-                .collect(),
-            env: program
-                .env
-                .iter()
-                .map(|(key, value)| terminated(format!("{key}={value}")))
-                .collect(),
+            args: std::iter::once(super::PROGRAM_NAME.to_owned()).chain(program.args.clone()).map(terminated).collect(),
+            env: program.env.iter().map(|(key, value)| terminated(format!("{key}={value}"))).collect(),
         }
     }
 }
@@ -113,103 +106,51 @@ pub fn link(linker: &mut Linker<State>, module: &Module) -> Result<()> {
 }
 
 fn link_process(linker: &mut Linker<State>) -> Result<()> {
-    linker.func_wrap(
-        MODULE,
-        "args_sizes_get",
-        |c: Context<'_>, count: u32, bytes: u32| {
-            strings_sizes(c, |state| &state.args, count, bytes)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "args_get",
-        |c: Context<'_>, pointers: u32, bytes: u32| {
-            strings_get(c, |state| &state.args, pointers, bytes)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "environ_sizes_get",
-        |c: Context<'_>, count: u32, bytes: u32| strings_sizes(c, |state| &state.env, count, bytes),
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "environ_get",
-        |c: Context<'_>, pointers: u32, bytes: u32| {
-            strings_get(c, |state| &state.env, pointers, bytes)
-        },
-    )?;
-    linker.func_wrap(MODULE, "proc_exit", |code: i32| -> Result<()> {
-        Err(Exit(code).into())
+    linker.func_wrap(MODULE, "args_sizes_get", |c: Context<'_>, count: u32, bytes: u32| {
+        strings_sizes(c, |state| &state.args, count, bytes)
     })?;
-    linker.func_wrap(
-        MODULE,
-        "random_get",
-        |mut c: Context<'_>, pointer: u32, length: u32| -> Result<i32> {
-            let bytes = c.data_mut().host.random.bytes(length.into())?;
-            write(&mut c, pointer, &bytes)
-        },
-    )?;
+    linker.func_wrap(MODULE, "args_get", |c: Context<'_>, pointers: u32, bytes: u32| {
+        strings_get(c, |state| &state.args, pointers, bytes)
+    })?;
+    linker.func_wrap(MODULE, "environ_sizes_get", |c: Context<'_>, count: u32, bytes: u32| {
+        strings_sizes(c, |state| &state.env, count, bytes)
+    })?;
+    linker.func_wrap(MODULE, "environ_get", |c: Context<'_>, pointers: u32, bytes: u32| {
+        strings_get(c, |state| &state.env, pointers, bytes)
+    })?;
+    linker.func_wrap(MODULE, "proc_exit", |code: i32| -> Result<()> { Err(Exit(code).into()) })?;
+    linker.func_wrap(MODULE, "random_get", |mut c: Context<'_>, pointer: u32, length: u32| -> Result<i32> {
+        let bytes = c.data_mut().host.random.bytes(length.into())?;
+        write(&mut c, pointer, &bytes)
+    })?;
     Ok(())
 }
 
 fn link_streams(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(MODULE, "fd_read", fd_read)?;
     linker.func_wrap(MODULE, "fd_write", fd_write)?;
-    linker.func_wrap(MODULE, "fd_close", |fd: i32| {
-        if is_stream(fd) { SUCCESS } else { BADF }
+    linker.func_wrap(MODULE, "fd_close", |fd: i32| if is_stream(fd) { SUCCESS } else { BADF })?;
+    linker.func_wrap(MODULE, "fd_seek", |fd: i32, _: i64, _: i32, _: i32| if is_stream(fd) { SPIPE } else { BADF })?;
+    linker.func_wrap(MODULE, "fd_tell", |fd: i32, _: i32| if is_stream(fd) { SPIPE } else { BADF })?;
+    linker.func_wrap(MODULE, "fd_fdstat_set_flags", |fd: i32, _: i32| if is_stream(fd) { SUCCESS } else { BADF })?;
+    linker.func_wrap(MODULE, "fd_fdstat_get", |mut c: Context<'_>, fd: i32, pointer: u32| -> Result<i32> {
+        let mut stat = [0; 24];
+        stat[8..16].copy_from_slice(&STREAM_RIGHTS.to_le_bytes());
+        if is_stream(fd) { write(&mut c, pointer, &stat) } else { Ok(BADF) }
     })?;
-    linker.func_wrap(
-        MODULE,
-        "fd_seek",
-        |fd: i32, _: i64, _: i32, _: i32| if is_stream(fd) { SPIPE } else { BADF },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "fd_tell",
-        |fd: i32, _: i32| if is_stream(fd) { SPIPE } else { BADF },
-    )?;
-    linker.func_wrap(MODULE, "fd_fdstat_set_flags", |fd: i32, _: i32| {
-        if is_stream(fd) { SUCCESS } else { BADF }
+    linker.func_wrap(MODULE, "fd_filestat_get", |mut c: Context<'_>, fd: i32, pointer: u32| -> Result<i32> {
+        if is_stream(fd) { write(&mut c, pointer, &[0; 64]) } else { Ok(BADF) }
     })?;
-    linker.func_wrap(
-        MODULE,
-        "fd_fdstat_get",
-        |mut c: Context<'_>, fd: i32, pointer: u32| -> Result<i32> {
-            let mut stat = [0; 24];
-            stat[8..16].copy_from_slice(&STREAM_RIGHTS.to_le_bytes());
-            if is_stream(fd) {
-                write(&mut c, pointer, &stat)
-            } else {
-                Ok(BADF)
-            }
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "fd_filestat_get",
-        |mut c: Context<'_>, fd: i32, pointer: u32| -> Result<i32> {
-            if is_stream(fd) {
-                write(&mut c, pointer, &[0; 64])
-            } else {
-                Ok(BADF)
-            }
-        },
-    )?;
     Ok(())
 }
 
 fn link_time(linker: &mut Linker<State>) -> Result<()> {
-    linker.func_wrap(
-        MODULE,
-        "clock_res_get",
-        |mut c: Context<'_>, clock: u32, pointer: u32| -> Result<i32> {
-            if clock > 3 {
-                return Ok(INVAL);
-            }
-            write(&mut c, pointer, &super::state::CLOCK_STEP_NS.to_le_bytes())
-        },
-    )?;
+    linker.func_wrap(MODULE, "clock_res_get", |mut c: Context<'_>, clock: u32, pointer: u32| -> Result<i32> {
+        if clock > 3 {
+            return Ok(INVAL);
+        }
+        write(&mut c, pointer, &super::state::CLOCK_STEP_NS.to_le_bytes())
+    })?;
     linker.func_wrap(
         MODULE,
         "clock_time_get",
@@ -217,9 +158,7 @@ fn link_time(linker: &mut Linker<State>) -> Result<()> {
             let time = match clock {
                 0 => {
                     let (seconds, nanoseconds) = c.data().host.clock.wall();
-                    seconds
-                        .saturating_mul(1_000_000_000)
-                        .saturating_add(nanoseconds.into())
+                    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds.into())
                 }
                 1..=3 => c.data().host.clock.monotonic_ns(),
                 _ => return Ok(INVAL),
@@ -234,10 +173,7 @@ fn link_time(linker: &mut Linker<State>) -> Result<()> {
 
 /// `linker` must allow shadowing: a module may import one function more than once.
 fn link_absent(linker: &mut Linker<State>, module: &Module) -> Result<()> {
-    for import in module
-        .imports()
-        .filter(|import| import.module() == MODULE && ABSENT.contains(&import.name()))
-    {
+    for import in module.imports().filter(|import| import.module() == MODULE && ABSENT.contains(&import.name())) {
         let ExternType::Func(ty) = import.ty() else {
             continue;
         };
@@ -255,13 +191,7 @@ fn is_stream(fd: i32) -> bool {
     (STDIN..=STDERR).contains(&fd)
 }
 
-fn fd_read(
-    mut c: Context<'_>,
-    fd: i32,
-    buffers: u32,
-    count: u32,
-    read_pointer: u32,
-) -> Result<i32> {
+fn fd_read(mut c: Context<'_>, fd: i32, buffers: u32, count: u32, read_pointer: u32) -> Result<i32> {
     if fd != STDIN {
         return Ok(BADF);
     }
@@ -283,13 +213,7 @@ fn fd_read(
     write(&mut c, read_pointer, &total.to_le_bytes())
 }
 
-fn fd_write(
-    mut c: Context<'_>,
-    fd: i32,
-    buffers: u32,
-    count: u32,
-    written_pointer: u32,
-) -> Result<i32> {
+fn fd_write(mut c: Context<'_>, fd: i32, buffers: u32, count: u32, written_pointer: u32) -> Result<i32> {
     if fd == STDIN || !is_stream(fd) {
         return Ok(BADF);
     }
@@ -315,46 +239,24 @@ fn fd_write(
 }
 
 /// Reads the list of (pointer, length) pairs; the inner error is the errno to answer.
-fn read_buffers(
-    c: &mut Context<'_>,
-    pointer: u32,
-    count: u32,
-) -> Result<std::result::Result<Vec<(u32, u32)>, i32>> {
+fn read_buffers(c: &mut Context<'_>, pointer: u32, count: u32) -> Result<std::result::Result<Vec<(u32, u32)>, i32>> {
     if count > BUFFERS_MAX {
         return Ok(Err(INVAL));
     }
     let memory = memory(c)?;
     Ok(slice(memory.data(&*c), pointer, count as usize * 8)
         .ok_or(FAULT)
-        .map(|bytes| {
-            bytes
-                .chunks_exact(8)
-                .map(|pair| (word(pair, 0), word(pair, 4)))
-                .collect()
-        }))
+        .map(|bytes| bytes.chunks_exact(8).map(|pair| (word(pair, 0), word(pair, 4))).collect()))
 }
 
 /// Streams are always ready; without one, time moves to the earliest deadline.
-fn poll_oneoff(
-    mut c: Context<'_>,
-    subscriptions: u32,
-    events: u32,
-    count: u32,
-    ready_pointer: u32,
-) -> Result<i32> {
+fn poll_oneoff(mut c: Context<'_>, subscriptions: u32, events: u32, count: u32, ready_pointer: u32) -> Result<i32> {
     if count == 0 || count > SUBSCRIPTIONS_MAX {
         return Ok(INVAL);
     }
-    c.data()
-        .host
-        .debt
-        .add(u64::from(count) * SUBSCRIPTION_BYTES as u64);
+    c.data().host.debt.add(u64::from(count) * SUBSCRIPTION_BYTES as u64);
     let memory = memory(&mut c)?;
-    let Some(bytes) = slice(
-        memory.data(&c),
-        subscriptions,
-        count as usize * SUBSCRIPTION_BYTES,
-    ) else {
+    let Some(bytes) = slice(memory.data(&c), subscriptions, count as usize * SUBSCRIPTION_BYTES) else {
         return Ok(FAULT);
     };
     let clock = &c.data().host.clock;
@@ -367,11 +269,7 @@ fn poll_oneoff(
         clock.advance_to(deadline);
     }
     let now = clock.peek_ns();
-    let ready = waits
-        .iter()
-        .filter(|wait| wait.deadline_ns <= now)
-        .map(Wait::event)
-        .collect::<Vec<_>>();
+    let ready = waits.iter().filter(|wait| wait.deadline_ns <= now).map(Wait::event).collect::<Vec<_>>();
     if write(&mut c, events, &ready.concat())? != SUCCESS {
         return Ok(FAULT);
     }
@@ -394,8 +292,7 @@ impl Wait {
         let kind = bytes[8];
         let (error, deadline_ns) = match kind {
             0 => {
-                let (clock, timeout, absolute) =
-                    (word(bytes, 16), long(bytes, 24), bytes[40] & 1 == 1);
+                let (clock, timeout, absolute) = (word(bytes, 16), long(bytes, 24), bytes[40] & 1 == 1);
                 match (clock, absolute) {
                     (0, true) => (SUCCESS, timeout.saturating_sub(start_ns)),
                     (1..=3, true) => (SUCCESS, timeout),
@@ -407,12 +304,7 @@ impl Wait {
             1 | 2 => (BADF, 0),
             _ => (INVAL, 0),
         };
-        Self {
-            userdata,
-            kind,
-            error,
-            deadline_ns,
-        }
+        Self { userdata, kind, error, deadline_ns }
     }
 
     fn event(&self) -> [u8; EVENT_BYTES] {
@@ -427,29 +319,16 @@ impl Wait {
     }
 }
 
-fn strings_sizes(
-    mut c: Context<'_>,
-    of: fn(&State) -> &Vec<Vec<u8>>,
-    count: u32,
-    bytes: u32,
-) -> Result<i32> {
+fn strings_sizes(mut c: Context<'_>, of: fn(&State) -> &Vec<Vec<u8>>, count: u32, bytes: u32) -> Result<i32> {
     let strings = of(c.data());
-    let (number, length) = (
-        strings.len() as u32,
-        strings.iter().map(Vec::len).sum::<usize>() as u32,
-    );
+    let (number, length) = (strings.len() as u32, strings.iter().map(Vec::len).sum::<usize>() as u32);
     match write(&mut c, count, &number.to_le_bytes())? {
         SUCCESS => write(&mut c, bytes, &length.to_le_bytes()),
         errno => Ok(errno),
     }
 }
 
-fn strings_get(
-    mut c: Context<'_>,
-    of: fn(&State) -> &Vec<Vec<u8>>,
-    pointers: u32,
-    bytes: u32,
-) -> Result<i32> {
+fn strings_get(mut c: Context<'_>, of: fn(&State) -> &Vec<Vec<u8>>, pointers: u32, bytes: u32) -> Result<i32> {
     let (mut table, mut text) = (Vec::new(), Vec::new());
     for string in of(c.data()) {
         table.extend_from_slice(&bytes.wrapping_add(text.len() as u32).to_le_bytes());
@@ -470,11 +349,7 @@ fn memory(c: &mut Context<'_>) -> Result<Memory> {
 /// Writes to the program's memory; the errno says whether the place is there.
 fn write(c: &mut Context<'_>, pointer: u32, bytes: &[u8]) -> Result<i32> {
     let memory = memory(c)?;
-    Ok(if memory.write(&mut *c, pointer as usize, bytes).is_ok() {
-        SUCCESS
-    } else {
-        FAULT
-    })
+    Ok(if memory.write(&mut *c, pointer as usize, bytes).is_ok() { SUCCESS } else { FAULT })
 }
 
 fn slice(memory: &[u8], pointer: u32, length: usize) -> Option<&[u8]> {

@@ -61,11 +61,7 @@ impl State {
         for (key, value) in &program.env {
             builder.env(key, value);
         }
-        Self {
-            wasi: builder.build(),
-            table,
-            host,
-        }
+        Self { wasi: builder.build(), table, host }
     }
 }
 
@@ -77,10 +73,7 @@ impl HasHost for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
@@ -186,26 +179,17 @@ pub struct ClocksView<'a> {
 }
 
 fn clocks(state: &mut State) -> ClocksView<'_> {
-    ClocksView {
-        clock: &state.host.clock,
-        table: &mut state.table,
-    }
+    ClocksView { clock: &state.host.clock, table: &mut state.table }
 }
 
 impl wall_clock::Host for ClocksView<'_> {
     fn now(&mut self) -> wasmtime::Result<Datetime> {
         let (seconds, nanoseconds) = self.clock.wall();
-        Ok(Datetime {
-            seconds,
-            nanoseconds,
-        })
+        Ok(Datetime { seconds, nanoseconds })
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Datetime> {
-        Ok(Datetime {
-            seconds: 0,
-            nanoseconds: CLOCK_STEP_NS as u32,
-        })
+        Ok(Datetime { seconds: 0, nanoseconds: CLOCK_STEP_NS as u32 })
     }
 }
 
@@ -219,10 +203,7 @@ impl monotonic_clock::Host for ClocksView<'_> {
     }
 
     fn subscribe_instant(&mut self, deadline_ns: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let timer = self.table.push(Timer {
-            clock: self.clock.clone(),
-            deadline_ns,
-        })?;
+        let timer = self.table.push(Timer { clock: self.clock.clone(), deadline_ns })?;
         subscribe(self.table, timer)
     }
 
@@ -269,11 +250,7 @@ impl Pollable for Input {
 impl InputStream for Input {
     fn read(&mut self, max: usize) -> StreamResult<Bytes> {
         let chunk = Input::read(self, max.min(CHUNK_BYTES));
-        if chunk.is_empty() && max > 0 {
-            Err(StreamError::Closed)
-        } else {
-            Ok(chunk.into())
-        }
+        if chunk.is_empty() && max > 0 { Err(StreamError::Closed) } else { Ok(chunk.into()) }
     }
 }
 

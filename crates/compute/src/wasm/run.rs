@@ -6,9 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use wasmtime::{
-    Engine, Linker, Module, OutOfMemory, PoolConcurrencyLimitError, Store, Trap, component,
-};
+use wasmtime::{Engine, Linker, Module, OutOfMemory, PoolConcurrencyLimitError, Store, Trap, component};
 
 use super::{
     TICK_MS,
@@ -36,14 +34,8 @@ pub struct LoadedWasm {
 
 enum Entry {
     Module(wasmtime::InstancePre<preview1::State>),
-    Cli(
-        component::InstancePre<preview2::State>,
-        component::ComponentExportIndex,
-    ),
-    Command(
-        component::InstancePre<preview2::State>,
-        component::ComponentExportIndex,
-    ),
+    Cli(component::InstancePre<preview2::State>, component::ComponentExportIndex),
+    Command(component::InstancePre<preview2::State>, component::ComponentExportIndex),
 }
 
 /// How a program left, before it is known whose doing that was.
@@ -60,28 +52,17 @@ enum End {
 
 impl LoadedWasm {
     /// Maps compiled code from `code`, which must be what this engine's settings compiled.
-    pub fn new(
-        engine: &Engine,
-        program: &Program,
-        shape: Shape,
-        code: &Path,
-    ) -> Result<Self, LoadError> {
+    pub fn new(engine: &Engine, program: &Program, shape: Shape, code: &Path) -> Result<Self, LoadError> {
         let entry = match shape {
             Shape::CliModule => module_entry(engine, code),
-            Shape::CliComponent => {
-                component_entry(engine, code, cli_export).map(|(pre, run)| Entry::Cli(pre, run))
+            Shape::CliComponent => component_entry(engine, code, cli_export).map(|(pre, run)| Entry::Cli(pre, run)),
+            Shape::CommandWorld => {
+                component_entry(engine, code, command_export).map(|(pre, run)| Entry::Command(pre, run))
             }
-            Shape::CommandWorld => component_entry(engine, code, command_export)
-                .map(|(pre, run)| Entry::Command(pre, run)),
         };
         let entry = entry.map_err(|error| LoadError::Artifact(format!("{error:#}")))?;
         let wall_ticks = program.limits.wall_millis.div_ceil(TICK_MS) + 1;
-        Ok(Self {
-            engine: engine.clone(),
-            program: program.clone(),
-            entry,
-            wall_ticks,
-        })
+        Ok(Self { engine: engine.clone(), program: program.clone(), entry, wall_ticks })
     }
 
     fn store<T: HasHost>(&self, state: T) -> Result<Store<T>, HostFailure> {
@@ -148,9 +129,7 @@ impl LoadedWasm {
                 Ok(instance) => instance,
                 Err(error) => return End::Setup(error),
             };
-            let result = match instance
-                .get_typed_func::<(&[u8],), (Result<Vec<u8>, String>,)>(&mut store, run)
-            {
+            let result = match instance.get_typed_func::<(&[u8],), (Result<Vec<u8>, String>,)>(&mut store, run) {
                 Ok(start) => start.call_async(&mut store, (input.payload,)).await,
                 Err(error) => Err(error),
             };
@@ -163,31 +142,15 @@ impl LoadedWasm {
         self.outcome(store, end)
     }
 
-    fn outcome<T: HasHost>(
-        &self,
-        store: Store<T>,
-        end: Option<End>,
-    ) -> Result<Outcome, HostFailure> {
-        let fuel_used = self
-            .program
-            .limits
-            .fuel
-            .saturating_sub(store.get_fuel().unwrap_or(0));
-        let failed =
-            |status, message: &str| Ok(Outcome::failed(status, fuel_used, shortened(message)));
+    fn outcome<T: HasHost>(&self, store: Store<T>, end: Option<End>) -> Result<Outcome, HostFailure> {
+        let fuel_used = self.program.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let failed = |status, message: &str| Ok(Outcome::failed(status, fuel_used, shortened(message)));
         match end {
-            None => Err(HostFailure::Engine(
-                "a run waits for something that never comes".into(),
-            )),
+            None => Err(HostFailure::Engine("a run waits for something that never comes".into())),
             Some(End::Answer(output)) if output.len() as u64 > self.program.limits.output_bytes => {
                 failed(Status::OutputTooLarge, &OutputTooLarge.to_string())
             }
-            Some(End::Answer(output)) => Ok(Outcome {
-                status: Status::Ok,
-                output,
-                fuel_used,
-                message: None,
-            }),
+            Some(End::Answer(output)) => Ok(Outcome { status: Status::Ok, output, fuel_used, message: None }),
             Some(End::Refusal(message)) => failed(Status::Trap, &message),
             Some(End::Setup(error)) => match self.status_of(&error)? {
                 Some(status) => failed(status, &format!("{error:#}")),
@@ -204,35 +167,25 @@ impl LoadedWasm {
     fn status_of(&self, error: &wasmtime::Error) -> Result<Option<Status>, HostFailure> {
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => {
-                return Err(HostFailure::WallClock {
-                    limit_ms: self.program.limits.wall_millis,
-                });
+                return Err(HostFailure::WallClock { limit_ms: self.program.limits.wall_millis });
             }
             Some(Trap::OutOfFuel) => return Ok(Some(Status::OutOfFuel)),
             Some(_) => return Ok(Some(Status::Trap)),
             None => {}
         }
-        if error.is::<MemoryDenied>()
-            || error.is::<PoolConcurrencyLimitError>()
-            || error.is::<OutOfMemory>()
-        {
+        if error.is::<MemoryDenied>() || error.is::<PoolConcurrencyLimitError>() || error.is::<OutOfMemory>() {
             return Err(HostFailure::Resources(shortened(&format!("{error:#}"))));
         }
         if error.is::<std::io::Error>() {
             return Err(HostFailure::Engine(shortened(&format!("{error:#}"))));
         }
-        Ok(error
-            .is::<OutputTooLarge>()
-            .then_some(Status::OutputTooLarge))
+        Ok(error.is::<OutputTooLarge>().then_some(Status::OutputTooLarge))
     }
 }
 
 impl Loaded for LoadedWasm {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
-        let (bytes, max) = (
-            input.payload.len() as u64,
-            self.program.limits.payload_bytes,
-        );
+        let (bytes, max) = (input.payload.len() as u64, self.program.limits.payload_bytes);
         if bytes > max {
             return Err(HostFailure::PayloadTooLarge { bytes, max });
         }
@@ -249,10 +202,7 @@ fn answered_on_stdout<T: HasHost>(store: &mut Store<T>, result: wasmtime::Result
     let Err(error) = result else {
         return End::Answer(store.data_mut().host().output.take());
     };
-    let code = match (
-        error.downcast_ref::<Exit>(),
-        error.downcast_ref::<wasmtime_wasi::I32Exit>(),
-    ) {
+    let code = match (error.downcast_ref::<Exit>(), error.downcast_ref::<wasmtime_wasi::I32Exit>()) {
         (Some(exit), _) => Some(exit.0),
         (None, Some(exit)) => Some(exit.0),
         (None, None) => None,
@@ -283,17 +233,13 @@ fn module_entry(engine: &Engine, code: &Path) -> wasmtime::Result<Entry> {
     Ok(Entry::Module(linker.instantiate_pre(&module)?))
 }
 
-type FindExport =
-    fn(&Engine, &component::Component) -> wasmtime::Result<component::ComponentExportIndex>;
+type FindExport = fn(&Engine, &component::Component) -> wasmtime::Result<component::ComponentExportIndex>;
 
 fn component_entry(
     engine: &Engine,
     code: &Path,
     find: FindExport,
-) -> wasmtime::Result<(
-    component::InstancePre<preview2::State>,
-    component::ComponentExportIndex,
-)> {
+) -> wasmtime::Result<(component::InstancePre<preview2::State>, component::ComponentExportIndex)> {
     // SAFETY: as for modules.
     let component = unsafe { component::Component::deserialize_file(engine, code) }?;
     let run = find(engine, &component)?;
@@ -302,19 +248,13 @@ fn component_entry(
     Ok((linker.instantiate_pre(&component)?, run))
 }
 
-fn command_export(
-    _: &Engine,
-    component: &component::Component,
-) -> wasmtime::Result<component::ComponentExportIndex> {
-    let (item, index) = component
-        .get_export(None, "run")
-        .ok_or_else(|| wasmtime::format_err!("`run` is not exported"))?;
+fn command_export(_: &Engine, component: &component::Component) -> wasmtime::Result<component::ComponentExportIndex> {
+    let (item, index) =
+        component.get_export(None, "run").ok_or_else(|| wasmtime::format_err!("`run` is not exported"))?;
     if is_command_run(&item) {
         Ok(index)
     } else {
-        Err(wasmtime::format_err!(
-            "`run` must be func(payload: list<u8>) -> result<list<u8>, string>"
-        ))
+        Err(wasmtime::format_err!("`run` must be func(payload: list<u8>) -> result<list<u8>, string>"))
     }
 }
 
@@ -329,20 +269,12 @@ fn is_command_run(item: &component::types::ComponentItem) -> bool {
     let ([parameter], [Type::Result(result)]) = (parameters.as_slice(), results.as_slice()) else {
         return false;
     };
-    bytes(parameter)
-        && result.ok().is_some_and(|ok| bytes(&ok))
-        && matches!(result.err(), Some(Type::String))
+    bytes(parameter) && result.ok().is_some_and(|ok| bytes(&ok)) && matches!(result.err(), Some(Type::String))
 }
 
-fn cli_export(
-    engine: &Engine,
-    component: &component::Component,
-) -> wasmtime::Result<component::ComponentExportIndex> {
+fn cli_export(engine: &Engine, component: &component::Component) -> wasmtime::Result<component::ComponentExportIndex> {
     let ty = component.component_type();
-    let name = ty
-        .exports(engine)
-        .map(|(name, _)| name)
-        .find(|name| is_cli_run(name));
+    let name = ty.exports(engine).map(|(name, _)| name).find(|name| is_cli_run(name));
     name.and_then(|name| component.get_export_index(None, name))
         .and_then(|instance| component.get_export_index(Some(&instance), "run"))
         .ok_or_else(|| wasmtime::format_err!("wasi:cli/run is not exported"))

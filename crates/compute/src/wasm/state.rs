@@ -66,23 +66,14 @@ impl Host {
     pub fn new(program: &Program, input: &RunInput<'_>, stdin: Vec<u8>) -> Self {
         let debt = Debt::default();
         Self {
-            input: Input {
-                shared: Arc::new(Mutex::new((stdin, 0))),
-                debt: debt.clone(),
-            },
+            input: Input { shared: Arc::new(Mutex::new((stdin, 0))), debt: debt.clone() },
             output: Output {
                 shared: Arc::default(),
                 limit: usize::try_from(program.limits.output_bytes).unwrap_or(usize::MAX),
                 debt: debt.clone(),
             },
-            clock: Clock {
-                start: input.time,
-                elapsed_ns: Arc::default(),
-            },
-            random: Random {
-                generator: ChaCha20Rng::from_seed(input.seed.0),
-                debt: debt.clone(),
-            },
+            clock: Clock { start: input.time, elapsed_ns: Arc::default() },
+            random: Random { generator: ChaCha20Rng::from_seed(input.seed.0), debt: debt.clone() },
             memory: MemoryBudget::new(&program.limits),
             debt,
         }
@@ -131,11 +122,7 @@ fn pay<T: HasHost>(mut store: StoreContextMut<'_, T>, hook: CallHook) -> wasmtim
     }
     let left = store.get_fuel()?;
     store.set_fuel(left.saturating_sub(due))?;
-    if left < due {
-        Err(Trap::OutOfFuel.into())
-    } else {
-        Ok(())
-    }
+    if left < due { Err(Trap::OutOfFuel.into()) } else { Ok(()) }
 }
 
 /// Fuel owed for work that the host did.
@@ -214,10 +201,7 @@ pub struct Clock {
 impl Clock {
     /// Nanoseconds since the run began.
     pub fn monotonic_ns(&self) -> u64 {
-        let now = self
-            .elapsed_ns
-            .load(Ordering::Relaxed)
-            .saturating_add(CLOCK_STEP_NS);
+        let now = self.elapsed_ns.load(Ordering::Relaxed).saturating_add(CLOCK_STEP_NS);
         self.elapsed_ns.store(now, Ordering::Relaxed);
         now
     }
@@ -225,10 +209,7 @@ impl Clock {
     /// Unix time as seconds and nanoseconds.
     pub fn wall(&self) -> (u64, u32) {
         let elapsed = self.monotonic_ns();
-        (
-            self.start.saturating_add(elapsed / 1_000_000_000),
-            (elapsed % 1_000_000_000) as u32,
-        )
+        (self.start.saturating_add(elapsed / 1_000_000_000), (elapsed % 1_000_000_000) as u32)
     }
 
     /// The request's time in nanoseconds since 1970.
@@ -279,9 +260,7 @@ struct MemoryBudget {
 
 impl MemoryBudget {
     fn new(limits: &Limits) -> Self {
-        Self {
-            left: usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX),
-        }
+        Self { left: usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX) }
     }
 }
 
@@ -289,12 +268,7 @@ impl MemoryBudget {
 const BEYOND_TYPE: &str = "memory growth exceeds memory type's limits";
 
 impl ResourceLimiter for MemoryBudget {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = desired.saturating_sub(current);
         if growth > self.left || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
@@ -305,19 +279,10 @@ impl ResourceLimiter for MemoryBudget {
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         let reason = format!("{error:#}");
-        if reason == BEYOND_TYPE {
-            Ok(())
-        } else {
-            Err(MemoryDenied(reason).into())
-        }
+        if reason == BEYOND_TYPE { Ok(()) } else { Err(MemoryDenied(reason).into()) }
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX && maximum.is_none_or(|maximum| desired <= maximum))
     }
 
@@ -331,10 +296,7 @@ mod tests {
     use super::*;
 
     fn budget() -> MemoryBudget {
-        MemoryBudget::new(&Limits {
-            memory_bytes: 100,
-            ..Limits::default()
-        })
+        MemoryBudget::new(&Limits { memory_bytes: 100, ..Limits::default() })
     }
 
     #[test]
@@ -349,21 +311,14 @@ mod tests {
 
     #[test]
     fn memory_that_the_machine_lacks_ends_the_run() {
-        let error = budget()
-            .memory_grow_failed(wasmtime::format_err!("cannot allocate"))
-            .unwrap_err();
+        let error = budget().memory_grow_failed(wasmtime::format_err!("cannot allocate")).unwrap_err();
         assert!(error.is::<MemoryDenied>());
-        budget()
-            .memory_grow_failed(wasmtime::format_err!("{BEYOND_TYPE}"))
-            .unwrap();
+        budget().memory_grow_failed(wasmtime::format_err!("{BEYOND_TYPE}")).unwrap();
     }
 
     #[test]
     fn time_moves_when_it_is_read_and_when_the_program_sleeps() {
-        let clock = Clock {
-            start: 5,
-            elapsed_ns: Arc::default(),
-        };
+        let clock = Clock { start: 5, elapsed_ns: Arc::default() };
         assert_eq!((clock.wall(), clock.wall()), ((5, 1_000), (5, 2_000)));
         clock.advance_to(1_000_000_000);
         clock.advance_to(10);
