@@ -24,7 +24,7 @@ await build({
 
 const { component } = await componentize({
   sourcePath: here('build/bundle.js'),
-  witPath: here('wit/program.wit'),
+  witPath: here('../../wit/program.wit'),
   worldName: 'command',
   disableFeatures: ['http', 'fetch-event', 'random', 'clocks', 'stdio'],
 });
