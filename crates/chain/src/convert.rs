@@ -2,9 +2,9 @@
 
 use alloy_primitives::{Bytes, U256};
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2, Signature};
-use vouch_core::{Batch, Certificate, Limits, NonSignerWitness, OperatorInfo, Program};
+use vouch_core::{Batch, Certificate, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, Request};
 
-use crate::bindings::{app_controller, batch_registry, equivocation_slasher, verifier};
+use crate::bindings::{app_controller, batch_registry, equivocation_slasher, verifier, wager};
 use crate::error::Error;
 
 /// Conversions into the structs of one binding: the ABI gives every interface its own copies.
@@ -92,7 +92,7 @@ macro_rules! batch_conversions {
 }
 
 certificate_conversions!(batch_registry, equivocation_slasher, verifier);
-batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch);
+batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch, wager::Batch);
 
 /// From the leaf's level upwards, one after the other.
 fn siblings(witness: &NonSignerWitness) -> Bytes {
@@ -116,6 +116,35 @@ pub(crate) fn key_g1(x: U256, y: U256) -> Result<PublicKeyG1, Error> {
 pub(crate) fn key_g2(x: [U256; 2], y: [U256; 2]) -> Result<PublicKeyG2, Error> {
     PublicKeyG2::from_words([x[0], x[1], y[0], y[1]])
         .map_err(|source| Error::inconsistent("a public key on G2", source))
+}
+
+impl From<&Exchange> for wager::Exchange {
+    fn from(exchange: &Exchange) -> Self {
+        Self {
+            requestId: exchange.request_id.0,
+            readsHash: exchange.reads_hash,
+            status: exchange.status.into(),
+            outputHash: exchange.output_hash,
+            preState: exchange.pre_state,
+            postState: exchange.post_state,
+        }
+    }
+}
+
+impl From<&Request> for wager::Request {
+    fn from(request: &Request) -> Self {
+        Self {
+            app: request.app.0,
+            programId: request.program_id.0,
+            client: request.client,
+            nonce: request.nonce,
+            payloadHash: request.payload_hash,
+            time: request.time,
+            seedBlock: request.seed_block,
+            deadline: request.deadline,
+            maxFee: request.max_fee,
+        }
+    }
 }
 
 impl From<&Program> for app_controller::Program {

@@ -28,9 +28,11 @@ pub use parameters::{Parameters, ProfileTimes};
 /// [`Error::Inconsistent`] when the manifest is another chain's or has other parameters, or when another transaction took
 /// a nonce that an address was computed from.
 pub async fn deploy(sender: &Sender, parameters: &Parameters, manifest: &Path) -> Result<Deployment, Error> {
+    // What a process sent before it was cut off may still become a contract.
+    let next_nonce = sender.settled_nonce().await?;
     let mut deployment = match Deployment::load_if_any(manifest)? {
         Some(deployment) => resumable(deployment, sender, parameters)?,
-        None => begin(sender, parameters).await?,
+        None => begin(sender, next_nonce, parameters).await?,
     };
     deployment.save(manifest)?;
     if deployment.end_block.is_some() {
@@ -42,9 +44,8 @@ pub async fn deploy(sender: &Sender, parameters: &Parameters, manifest: &Path) -
     Ok(deployment)
 }
 
-async fn begin(sender: &Sender, parameters: &Parameters) -> Result<Deployment, Error> {
+async fn begin(sender: &Sender, first_nonce: u64, parameters: &Parameters) -> Result<Deployment, Error> {
     let chain = sender.chain();
-    let first_nonce = sender.mined_nonce().await?;
     Ok(Deployment {
         version: manifest::VERSION,
         chain_id: chain.chain_id(),

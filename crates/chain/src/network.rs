@@ -15,16 +15,20 @@ use crate::sender::{Confirmed, Sender};
 
 mod apps;
 mod batches;
+mod consume;
 mod evidence;
 mod operators;
 mod stake;
 mod tables;
+mod wager;
 
 pub use apps::{App, NewApp, Release};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
+pub use consume::CertifiedAnswer;
 pub use evidence::{Evidence, SignedBatch, Slash};
 pub use operators::WHOLE_MAGNITUDE;
 pub use tables::{RecordedTable, TableKey};
+pub use wager::{Outcome, Wager};
 
 /// A chain with the contracts on it. Cheap to clone.
 #[derive(Debug, Clone)]

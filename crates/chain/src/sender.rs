@@ -103,6 +103,18 @@ struct Attempt {
     fees: Fees,
 }
 
+/// How often in a row a passed nonce must come without a receipt of ours: behind one address several machines may answer,
+/// one of them late.
+const PASSED_LOOKS: u32 = 10;
+
+/// What a look at the chain found.
+enum Sighting {
+    Mined(Box<TransactionReceipt>),
+    Waiting,
+    /// The nonce is used, and by none of our attempts as far as the endpoint knows.
+    Passed,
+}
+
 /// How submitting an attempt ended.
 enum Submission {
     /// In the endpoint's pool, or perhaps: the way there failed, and submitting again is harmless.
@@ -152,6 +164,23 @@ impl Sender {
     /// Fails when the endpoint does not answer.
     pub async fn mined_nonce(&self) -> Result<u64, Error> {
         self.nonce_at("latest").await
+    }
+
+    /// The next nonce once nothing of this key waits any more, an earlier process's transactions included.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when something still waits after the time for a confirmation.
+    pub async fn settled_nonce(&self) -> Result<u64, Error> {
+        let deadline = Instant::now() + self.config.confirm_timeout;
+        while Instant::now() < deadline {
+            let mined = self.mined_nonce().await?;
+            if self.nonce_at("pending").await? == mined {
+                return Ok(mined);
+            }
+            tokio::time::sleep(self.config.poll_interval).await;
+        }
+        let label = format!("the end of what {} sent before", self.address());
+        Err(Error::Timeout { label, seconds: self.config.confirm_timeout.as_secs() })
     }
 
     async fn execute(&self, kind: TxKind, input: Bytes, label: &str) -> Result<Confirmed, Error> {
@@ -232,41 +261,39 @@ impl Sender {
     ) -> Result<TransactionReceipt, Error> {
         let mut attempts = vec![first];
         let mut bump_at = Instant::now() + self.config.bump_interval;
-        loop {
-            match self.look(&attempts, nonce, &order.label).await {
-                Ok(Some(receipt)) => return Ok(receipt),
-                Ok(None) => {}
-                Err(error) if error.is_transient() && Instant::now() < deadline => {}
+        let mut passed = 0;
+        while Instant::now() < deadline {
+            match self.look(&attempts, nonce).await {
+                Ok(Sighting::Mined(receipt)) => return Ok(*receipt),
+                Ok(Sighting::Passed) => passed += 1,
+                Ok(Sighting::Waiting) => passed = 0,
+                Err(error) if error.is_transient() => {}
                 Err(error) => return Err(error),
             }
-            let now = Instant::now();
-            if now >= deadline {
-                let seconds = self.config.confirm_timeout.as_secs();
-                return Err(Error::Timeout { label: order.label.clone(), seconds });
+            if passed >= PASSED_LOOKS {
+                return Err(Error::NonceTaken { sender: self.address(), nonce, label: order.label.clone() });
             }
-            if now >= bump_at {
+            if Instant::now() >= bump_at && passed == 0 {
                 self.bump(order, nonce, &mut attempts).await?;
-                bump_at = now + self.config.bump_interval;
+                bump_at = Instant::now() + self.config.bump_interval;
             }
             tokio::time::sleep(self.config.poll_interval).await;
         }
+        Err(Error::Timeout { label: order.label.clone(), seconds: self.config.confirm_timeout.as_secs() })
     }
 
     /// The receipt of whichever attempt was mined.
-    async fn look(&self, attempts: &[Attempt], nonce: u64, label: &str) -> Result<Option<TransactionReceipt>, Error> {
+    async fn look(&self, attempts: &[Attempt], nonce: u64) -> Result<Sighting, Error> {
         // The nonce is read first: when it has passed, a receipt of ours must be there.
         let passed = self.mined_nonce().await? > nonce;
         for attempt in attempts.iter().rev() {
             let receipt: Option<TransactionReceipt> =
                 self.chain.request("eth_getTransactionReceipt", (attempt.hash,)).await?;
-            if receipt.is_some() {
-                return Ok(receipt);
+            if let Some(receipt) = receipt {
+                return Ok(Sighting::Mined(Box::new(receipt)));
             }
         }
-        if passed {
-            return Err(Error::NonceTaken { sender: self.address(), nonce, label: label.to_owned() });
-        }
-        Ok(None)
+        Ok(if passed { Sighting::Passed } else { Sighting::Waiting })
     }
 
     /// Hands over the transaction again, with higher fees as far as the limit allows.
@@ -277,10 +304,12 @@ impl Sender {
             None => last,
         };
         tracing::info!(label = %order.label, nonce, fee = next.fees.max_per_gas, "transaction handed over again");
-        let submitted = self.submit(&next, &order.label).await?;
         let known = attempts.iter().any(|attempt| attempt.hash == next.hash);
-        if matches!(submitted, Submission::Maybe) && !known {
-            attempts.push(next);
+        match self.submit(&next, &order.label).await {
+            Ok(Submission::Maybe) if !known => attempts.push(next),
+            Ok(_) => {}
+            // The earlier attempt may still be mined.
+            Err(error) => tracing::warn!(label = %order.label, nonce, %error, "replacement was refused"),
         }
         Ok(())
     }

@@ -48,16 +48,28 @@ async fn deploying_twice_changes_nothing() {
 
 #[tokio::test]
 async fn a_deployment_that_was_cut_off_goes_on() {
-    let local = start(Mining::OnDemand).await;
+    let local = start(Mining::EverySecond).await;
     let sender = local.sender().await;
     let folder = tempfile::tempdir().unwrap();
     let path = manifest(&folder);
-    let whole = deploy(&sender, &Parameters::local(), &path).await.unwrap();
-    let nonce = sender.mined_nonce().await.unwrap();
-    // As a process that died before it could write that it was done.
-    Deployment { end_block: None, ..whole.clone() }.save(&path).unwrap();
-    let resumed = deploy(&sender, &Parameters::local(), &path).await.unwrap();
-    assert_eq!((resumed.contracts, sender.mined_nonce().await.unwrap()), (whole.contracts, nonce));
+    let parameters = Parameters::local();
+    // Cut off when the third contract stands, with the next one perhaps on its way.
+    tokio::select! {
+        done = deploy(&sender, &parameters, &path) => panic!("not cut off: {done:?}"),
+        () = code_at(&local, sender.address().create(2)) => {}
+    }
+    let begun = Deployment::load(&path).unwrap();
+    assert_eq!(begun.end_block, None);
+    let whole = deploy(&sender, &parameters, &path).await.unwrap();
+    assert_eq!((whole.contracts, whole.first_nonce), (begun.contracts, 0));
+    // Seventeen contracts and two calls, none of them twice.
+    assert_eq!(sender.mined_nonce().await.unwrap(), 19);
+}
+
+async fn code_at(local: &Local, address: Address) {
+    while local.chain.latest_code(address).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -347,4 +359,50 @@ async fn certificates_are_evidence_against_each_of_their_signers() {
     let (one, other) = (evidence(&first, &[0, 3], 0), evidence(&second, &[0, 1], 0));
     let slash = cloud.network.prove_equivocation(&cloud.owner, &one, &other).await.unwrap();
     assert_eq!(slash.operator, cloud.operators[0].sender.address());
+}
+
+#[tokio::test]
+async fn a_wager_is_opened_and_joined() {
+    let cloud = cloud().await;
+    let (network, white, black) = (&cloud.network, cloud.local.sender().await, cloud.local.sender().await);
+    let token = network.contracts().stakes[0].token;
+    let contract = network.deploy_wager(&cloud.owner, token, cloud.program.id(), 60, 600).await.unwrap();
+    for player in [&white, &black] {
+        network.mint(player, token, player.address(), U256::from(1_000)).await.unwrap();
+    }
+    let (number, id) = network.open_wager(&white, contract, black.address(), 400, true).await.unwrap();
+    let stranger = network.join_wager(&cloud.owner, contract, number).await.unwrap_err();
+    assert_eq!(stranger.revert_name(), Some("NotInvited"), "{stranger}");
+    network.join_wager(&black, contract, number).await.unwrap();
+    cloud.local.anvil.mine(3).await.unwrap();
+    let view = network.view().await.unwrap();
+    let wager = network.wager(&view, contract, number).await.unwrap();
+    assert_eq!((wager.white, wager.black, wager.phase, wager.stake), (white.address(), black.address(), 2, 400));
+    assert_eq!(network.token_balance(&view, token, contract).await.unwrap(), U256::from(800));
+    assert_ne!(id, B256::ZERO);
+    let early = network.settle_wager(&white, contract, number).await.unwrap_err();
+    assert_eq!(early.revert_name(), Some("NoGameShown"), "{early}");
+}
+
+#[tokio::test]
+async fn slashed_stake_reaches_its_vault_after_the_resolution_delay() {
+    let cloud = cloud().await;
+    let first = cloud.header(1, BatchHash::ZERO);
+    let second = Batch { exchange_count: 2, ..first.clone() };
+    let (one, other) = (cloud.signed(&first, 3), cloud.signed(&second, 3));
+    let slash = cloud.network.prove_equivocation(&cloud.owner, &one, &other).await.unwrap();
+    let vault = cloud.app.slash_vault;
+    let early = cloud.network.collect_slash(&cloud.owner, vault, slash.slash_id).await.unwrap_err();
+    assert_eq!(early.revert_name(), Some("SlashNotResolved"), "{early}");
+    let delay = cloud.network.deployment().parameters.slash_resolution_delay_blocks;
+    cloud.local.anvil.mine(u64::from(delay) + 1).await.unwrap();
+    cloud.network.collect_slash(&cloud.owner, vault, slash.slash_id).await.unwrap();
+    cloud.local.anvil.mine(3).await.unwrap();
+    let view = cloud.network.view().await.unwrap();
+    for stake in &cloud.network.contracts().stakes {
+        let tokens = cloud.network.token_balance(&view, stake.token, vault).await.unwrap();
+        assert_eq!(tokens, token_units(STAKES[3]));
+        let shares = cloud.network.vault_shares(&view, vault, stake.strategy).await.unwrap();
+        assert_eq!(shares, token_units(STAKES[3]));
+    }
 }

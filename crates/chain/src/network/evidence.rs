@@ -7,7 +7,7 @@ use vouch_core::{Batch, Certificate, NonSignerWitness};
 use super::Network;
 use super::tables::RecordedTable;
 use crate::bindings::equivocation_slasher::{self, BN254, IBN254CertificateVerifierTypes, IEquivocationSlasher};
-use crate::bindings::slash_router;
+use crate::bindings::{slash_router, slash_vault};
 use crate::error::Error;
 use crate::finalized::Finalized;
 use crate::sender::{Confirmed, Sender};
@@ -137,6 +137,23 @@ impl Network {
         let (from, to) = (self.deployment.start_block, view.block().number);
         let events = view.events::<slash_router::Slashed>(router, from, to).await?;
         Ok(events.into_iter().map(Slash::from).collect())
+    }
+
+    /// All shares of a strategy ever slashed into a vault.
+    ///
+    /// # Errors
+    /// Fails when `vault` is no vault.
+    pub async fn vault_shares(&self, view: &Finalized, vault: Address, strategy: Address) -> Result<U256, Error> {
+        view.call(vault, &slash_vault::slashedSharesCall { strategy }).await
+    }
+
+    /// Fetches the tokens of a slash into its vault, once the resolution delay has passed. Anyone may.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `SlashNotResolved`.
+    pub async fn collect_slash(&self, sender: &Sender, vault: Address, slash_id: U256) -> Result<(), Error> {
+        self.act(sender, vault, slash_vault::collectCall { slashId: slash_id }).await?;
+        Ok(())
     }
 
     fn slash_of(&self, confirmed: &Confirmed) -> Result<Slash, Error> {
