@@ -1,4 +1,8 @@
-//! One lane's pipeline: while one batch is being signed, the next one is being executed.
+//! One lane's pipeline: while one batch is being signed, the next one may already be executed.
+//!
+//! It is, as soon as a full batch waits. Until then calls gather: every batch costs each executor a pairing and a write to
+//! disk, so one batch of 64 is twice as cheap as two of 32, and closed-loop clients would split into two camps for ever.
+//! A lone call never waits for others.
 //!
 //! The task owns the lane's queue and its newest slot, so nothing here is shared; long work runs in two other tasks, at
 //! most one of each kind, and comes back as a value.
@@ -10,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use vouch_core::Batch;
 
 use super::members::Members;
@@ -25,6 +30,8 @@ use crate::lane::LaneKey;
 const TICK: Duration = Duration::from_millis(50);
 /// How long calls without agreement rest before they are tried again, milliseconds.
 const REST_MS: u64 = 100;
+/// How long the callers of a batch have to come back with their next calls before the next batch is closed.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A finished signing task: how it ended, or the calls whose batch could not be built.
 type Signed = Result<Ending, (BuildError, Vec<AgreedCall>)>;
@@ -47,6 +54,8 @@ pub struct Pipeline {
     last: Option<Batch>,
     executing: Option<JoinHandle<round::Outcome>>,
     ready: Option<Ready>,
+    /// Until when calls gather although nothing else is in the way.
+    gathering: Option<Instant>,
     signing: Option<JoinHandle<Signed>>,
     /// Slots of an earlier life that were not certified, oldest first.
     unfinished: VecDeque<Proposal>,
@@ -71,7 +80,7 @@ impl Pipeline {
             }
         }
         let queue = Queue::new(shared.config.limits);
-        Ok(Self { shared, lane, calls, queue, last, executing: None, ready: None, signing: None, unfinished })
+        Ok(Self { shared, lane, calls, queue, last, executing: None, ready: None, gathering: None, signing: None, unfinished })
     }
 
     /// Runs until every sender of calls is gone.
@@ -87,6 +96,7 @@ impl Pipeline {
                 },
                 outcome = finished(&mut self.executing) => self.executed(outcome),
                 ending = finished(&mut self.signing) => self.signed(ending),
+                () = until(self.gathering) => self.gathering = None,
                 _ = ticks.tick() => self.expire(),
             }
         }
@@ -110,13 +120,19 @@ impl Pipeline {
     }
 
     fn start_executing(&mut self) {
-        if self.executing.is_some() || self.ready.is_some() || !self.queue.is_ready() {
+        if self.executing.is_some() || self.ready.is_some() || !self.queue.is_ready() || self.gathers() {
             return;
         }
         let Some((program_id, calls)) = self.queue.take() else { return };
         let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.rest(calls) };
         let (shared, app) = (Arc::clone(&self.shared), self.lane.app);
         self.executing = Some(tokio::spawn(async move { round::run(&shared, app, program_id, members, calls).await }));
+    }
+
+    /// Whether the next batch should still grow.
+    fn gathers(&self) -> bool {
+        let busy = self.signing.is_some() || self.gathering.is_some();
+        busy && self.queue.ready_count() < self.shared.config.limits.batch_max
     }
 
     fn executed(&mut self, outcome: Option<round::Outcome>) {
@@ -191,6 +207,8 @@ impl Pipeline {
     fn signed(&mut self, ending: Option<Signed>) {
         match ending {
             Some(Ok(Ending::Certified { proposal, members, signatures, .. })) => {
+                let many = proposal.record.requests.len() > 1;
+                self.gathering = many.then(|| Instant::now() + GATHER);
                 self.advance_last(&proposal.record.header);
                 self.wish_post(&proposal.record.header);
                 tokio::spawn(signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures));
@@ -258,6 +276,14 @@ async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fres
         }
     }
     ending
+}
+
+/// Waits for a moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => pending().await,
+    }
 }
 
 /// Waits for a task; for ever if there is none. A task that panicked is logged and gives none.

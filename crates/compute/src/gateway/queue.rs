@@ -119,6 +119,11 @@ impl Queue {
         self.count
     }
 
+    /// Calls that could go into a batch now.
+    pub fn ready_count(&self) -> usize {
+        self.count - self.resting.len()
+    }
+
     /// Whether a batch could be taken now.
     pub fn is_ready(&self) -> bool {
         !self.programs.is_empty()

@@ -77,7 +77,10 @@ pub fn table(reference_timestamp: u32) -> Table {
 }
 
 /// Finalized state, changed by the tests.
-pub struct FakeChain(pub Mutex<ChainState>);
+pub struct FakeChain {
+    state: Mutex<ChainState>,
+    tables: Mutex<HashMap<u32, Arc<Table>>>,
+}
 
 pub struct ChainState {
     pub head: Head,
@@ -93,11 +96,15 @@ impl FakeChain {
             LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
         let head = Head { number: 100, timestamp: NOW };
         let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
-        Arc::new(Self(Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao })))
+        Arc::new(Self { state: Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao }), tables: Mutex::default() })
     }
 
     pub fn change(&self, change: impl FnOnce(&mut ChainState)) {
-        change(&mut self.0.lock().unwrap());
+        change(&mut self.state.lock().unwrap());
+    }
+
+    pub fn lane_now(&self) -> LaneState {
+        self.state.lock().unwrap().lane
     }
 
     /// As if everything up to `header` had been posted and finalized.
@@ -120,7 +127,7 @@ impl ChainView for FakeChain {
     }
 
     fn head(&self) -> Head {
-        self.0.lock().unwrap().head
+        self.state.lock().unwrap().head
     }
 
     fn clock(&self) -> u64 {
@@ -146,25 +153,25 @@ impl ChainView for FakeChain {
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
-        (lane == LANE).then(|| self.0.lock().unwrap().lane)
+        (lane == LANE).then(|| self.state.lock().unwrap().lane)
     }
 
     fn latest_table(&self, app: AppId, key: B256) -> Option<Arc<Table>> {
-        let newest = self.0.lock().unwrap().tables.last().copied();
+        let newest = self.state.lock().unwrap().tables.last().copied();
         self.table(app, key, newest?)
     }
 
     fn table(&self, app: AppId, key: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
-        let known = app == APP && key.is_zero() && self.0.lock().unwrap().tables.contains(&reference_timestamp);
-        known.then(|| Arc::new(table(reference_timestamp)))
+        let known = app == APP && key.is_zero() && self.state.lock().unwrap().tables.contains(&reference_timestamp);
+        known.then(|| self.tables.lock().unwrap().entry(reference_timestamp).or_insert_with(|| Arc::new(table(reference_timestamp))).clone())
     }
 
     fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
-        self.0.lock().unwrap().first_shown.get(&signer).copied()
+        self.state.lock().unwrap().first_shown.get(&signer).copied()
     }
 
     fn prevrandao(&self, block: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {
-        let found = self.0.lock().unwrap().prevrandao.get(&block).copied();
+        let found = self.state.lock().unwrap().prevrandao.get(&block).copied();
         Box::pin(async move { Ok(found) })
     }
 }
