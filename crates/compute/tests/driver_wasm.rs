@@ -291,6 +291,25 @@ fn a_child_process_compiles() {
 }
 
 #[test]
+fn an_artifact_that_does_not_compile_is_told_from_a_compiler_that_fails() {
+    let (program, path) = store("(module (memory (export \"memory\") i64 1) (func (export \"_start\")))");
+    let Err(error) = in_a_child().load(&program, &path) else { panic!("it was loaded") };
+    assert!(matches!(&error, LoadError::Artifact(reason) if reason.contains("memory64")), "{error}");
+}
+
+#[test]
+fn what_cannot_be_set_up_is_never_signed() {
+    // Each instance alone fits into 16 MiB, both together do not.
+    let wat = command("(i32.const 0)").replace(
+        "(core instance $program",
+        "(core module $large (memory 150)) (core instance (instantiate $large)) (core instance (instantiate $large))
+         (core instance $program",
+    );
+    let failure = kit::run(&load(&wat, kit::limits()), b"");
+    assert!(matches!(failure, Err(HostFailure::Engine(_))), "{failure:?}");
+}
+
+#[test]
 fn a_compiler_that_is_no_compiler_is_a_failure_of_the_host() {
     let (program, path) = store(program!("echo"));
     for name in ["/bin/true", "/bin/false", "/no/such/program"] {
