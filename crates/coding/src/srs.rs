@@ -1,7 +1,7 @@
 //! Structured reference strings: the powers of a secret that commitments are made of.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use ark_bn254::G1Projective;
 use ark_ec::scalar_mul::ScalarMul;
@@ -11,12 +11,16 @@ use vouch_core::points::{self, Fr, G1Affine, G2Affine};
 
 use crate::codec::SYMBOLS_MAX;
 use crate::domain::Domain;
+use crate::fixed_bases::FixedBases;
 
 /// Chains whose money is play money: those of anvil and of other local nodes.
 pub const DEVELOPMENT_CHAINS: [u64; 2] = [31_337, 1_337];
 
 /// Size classes of blobs: 2^0 to 2^19 symbols.
 const SIZES: usize = SYMBOLS_MAX.trailing_zeros() as usize + 1;
+
+/// The largest blobs for which tables are kept: 12 MiB of them.
+const TABLES_MAX: usize = 1 << 13;
 
 /// Why there are no points to commit with.
 #[derive(Debug, thiserror::Error)]
@@ -66,12 +70,20 @@ pub struct Srs {
     basis: Basis,
     tau_g2: G2Affine,
     /// By log2 of the number of symbols.
-    lagrange: [OnceLock<Arc<[G1Affine]>>; SIZES],
+    bases: [OnceLock<Bases>; SIZES],
 }
 
 enum Basis {
+    /// Commitments are made of the values, with points of the Lagrange polynomials.
     Known(Fr),
+    /// Commitments are made of the coefficients.
     Powers(Vec<G1Affine>),
+}
+
+/// What blobs of one size are committed with.
+enum Bases {
+    Tables(FixedBases),
+    Points(Vec<G1Affine>),
 }
 
 impl From<DevelopmentSrs> for Srs {
@@ -118,26 +130,50 @@ impl Srs {
         if symbols > points {
             return Err(Error::TooFewPoints { symbols, points });
         }
+        let bases = self.bases(symbols);
         let sum = match &self.basis {
-            Basis::Known(secret) => G1Projective::msm_unchecked(&self.lagrange_points(*secret, symbols), values),
-            Basis::Powers(powers) => {
-                G1Projective::msm_unchecked(&powers[..symbols], &Domain::of(symbols).interpolate(values.to_vec()))
-            }
+            Basis::Known(_) => bases.multiply(values),
+            Basis::Powers(_) => bases.multiply(&Domain::of(symbols).interpolate(values.to_vec())),
         };
         Ok(sum.into_affine())
     }
 
-    fn with(basis: Basis, tau_g2: G2Affine) -> Self {
-        Self { basis, tau_g2, lagrange: std::array::from_fn(|_| OnceLock::new()) }
+    /// Works out now what blobs of up to `symbols` need, so that the first batch of each size need not wait (in all about a
+    /// second for 4,096).
+    pub fn prepare(&self, symbols: usize) {
+        let sizes = (0..SIZES).map(|log| 1 << log);
+        sizes.take_while(|size| *size <= symbols.min(self.symbols_max())).for_each(|size| {
+            let _ = self.bases(size);
+        });
     }
 
-    /// The commitments of the Lagrange polynomials.
-    fn lagrange_points(&self, secret: Fr, symbols: usize) -> Arc<[G1Affine]> {
-        let cell = &self.lagrange[symbols.trailing_zeros() as usize];
-        let make =
-            || G1Projective::from(G1Affine::generator()).batch_mul(&Domain::of(symbols).lagrange_at(secret)).into();
-        cell.get_or_init(make).clone()
+    fn with(basis: Basis, tau_g2: G2Affine) -> Self {
+        Self { basis, tau_g2, bases: std::array::from_fn(|_| OnceLock::new()) }
     }
+
+    fn bases(&self, symbols: usize) -> &Bases {
+        self.bases[symbols.trailing_zeros() as usize].get_or_init(|| {
+            let points = match &self.basis {
+                Basis::Known(secret) => lagrange_points(*secret, symbols),
+                Basis::Powers(powers) => powers[..symbols].to_vec(),
+            };
+            if symbols <= TABLES_MAX { Bases::Tables(FixedBases::new(&points)) } else { Bases::Points(points) }
+        })
+    }
+}
+
+impl Bases {
+    fn multiply(&self, scalars: &[Fr]) -> G1Projective {
+        match self {
+            Self::Tables(tables) => tables.multiply(scalars),
+            Self::Points(points) => G1Projective::msm_unchecked(points, scalars),
+        }
+    }
+}
+
+/// The commitments of the Lagrange polynomials.
+fn lagrange_points(secret: Fr, symbols: usize) -> Vec<G1Affine> {
+    G1Projective::from(G1Affine::generator()).batch_mul(&Domain::of(symbols).lagrange_at(secret))
 }
 
 fn read_points<P>(path: &Path, length: usize, decode: fn(&[u8]) -> Result<P, points::Error>) -> Result<Vec<P>, Error> {
