@@ -2,7 +2,7 @@
 //!
 //! Every base is kept with its multiples by 2^(window * j), so all windows of all scalars fall into one set of buckets
 //! (Pippenger's method with tables). Buckets are added up in affine coordinates, pairwise, with one field inversion a round
-//! (Montgomery's trick): 6 multiplications an addition instead of 11 and more. About four times as fast as a general
+//! (Montgomery's trick): 6 multiplications an addition instead of 11 and more. About three times as fast as a general
 //! multiplication (`benches/commit.rs`), for `64 * points * windows` bytes.
 
 use ark_bn254::{Fq, G1Projective};
