@@ -51,17 +51,12 @@ pub fn digest(bytes: &[u8]) -> B256 {
 
 /// SHA-256 of a file of at most [`BYTES_MAX`] bytes.
 pub fn digest_of(path: &Path) -> Result<B256, Error> {
-    let file_error = |source| Error::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file_error = |source| Error::File { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(file_error)?.take(BYTES_MAX + 1);
     let mut hasher = Sha256::new();
     let bytes = io::copy(&mut file, &mut hasher).map_err(file_error)?;
     if bytes > BYTES_MAX {
-        return Err(Error::TooLarge {
-            path: path.to_owned(),
-        });
+        return Err(Error::TooLarge { path: path.to_owned() });
     }
     Ok(B256::new(hasher.finalize().into()))
 }
@@ -76,10 +71,7 @@ impl ArtifactStore {
     /// Opens the folder, creating it if need be.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(|source| Error::File {
-            path: folder.clone(),
-            source,
-        })?;
+        fs::create_dir_all(&folder).map_err(|source| Error::File { path: folder.clone(), source })?;
         Ok(Self { folder })
     }
 
@@ -91,33 +83,19 @@ impl ArtifactStore {
         }
         let actual = digest(bytes);
         if actual != expected {
-            return Err(Error::Digest {
-                path,
-                expected,
-                actual,
-            });
+            return Err(Error::Digest { path, expected, actual });
         }
-        write_atomically(&path, bytes).map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })?;
+        write_atomically(&path, bytes).map_err(|source| Error::File { path: path.clone(), source })?;
         Ok(path)
     }
 
     /// Stores a copy of a file and returns its digest.
     pub fn import(&self, source: &Path) -> Result<B256, Error> {
-        let file_error = |error| Error::File {
-            path: source.to_owned(),
-            source: error,
-        };
+        let file_error = |error| Error::File { path: source.to_owned(), source: error };
         let mut bytes = Vec::new();
-        File::open(source)
-            .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
-            .map_err(file_error)?;
+        File::open(source).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(file_error)?;
         if bytes.len() as u64 > BYTES_MAX {
-            return Err(Error::TooLarge {
-                path: source.to_owned(),
-            });
+            return Err(Error::TooLarge { path: source.to_owned() });
         }
         let digest = digest(&bytes);
         self.put(digest, &bytes)?;
@@ -132,11 +110,7 @@ impl ArtifactStore {
         }
         let actual = digest_of(&path)?;
         if actual != expected {
-            return Err(Error::Digest {
-                path,
-                expected,
-                actual,
-            });
+            return Err(Error::Digest { path, expected, actual });
         }
         Ok(path)
     }
@@ -144,17 +118,10 @@ impl ArtifactStore {
     /// The verified bytes of an artifact.
     pub fn read(&self, expected: B256) -> Result<Vec<u8>, Error> {
         let path = self.path(expected)?;
-        let bytes = fs::read(&path).map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = fs::read(&path).map_err(|source| Error::File { path: path.clone(), source })?;
         let actual = digest(&bytes);
         if actual != expected {
-            return Err(Error::Digest {
-                path,
-                expected,
-                actual,
-            });
+            return Err(Error::Digest { path, expected, actual });
         }
         Ok(bytes)
     }
@@ -166,11 +133,7 @@ impl ArtifactStore {
 
 /// Writes through a temporary file in the same folder, synced before it gets its name.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!(
-        "tmp-{}-{:016x}",
-        std::process::id(),
-        rand::random::<u64>()
-    ));
+    let temporary = path.with_extension(format!("tmp-{}-{:016x}", std::process::id(), rand::random::<u64>()));
     let written = File::create_new(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
@@ -197,19 +160,13 @@ mod tests {
         let (_folder, store) = store();
         store.put(digest(b"program"), b"program").unwrap();
         assert_eq!(store.read(digest(b"program")).unwrap(), b"program");
-        assert!(matches!(
-            store.read(digest(b"other")),
-            Err(Error::Missing(_))
-        ));
+        assert!(matches!(store.read(digest(b"other")), Err(Error::Missing(_))));
     }
 
     #[test]
     fn bytes_that_are_not_of_the_digest_are_refused() {
         let (_folder, store) = store();
-        assert!(matches!(
-            store.put(digest(b"a"), b"b"),
-            Err(Error::Digest { .. })
-        ));
+        assert!(matches!(store.put(digest(b"a"), b"b"), Err(Error::Digest { .. })));
     }
 
     #[test]
@@ -217,14 +174,8 @@ mod tests {
         let (_folder, store) = store();
         let path = store.put(digest(b"program"), b"program").unwrap();
         fs::write(&path, b"prograM").unwrap();
-        assert!(matches!(
-            store.path(digest(b"program")),
-            Err(Error::Digest { .. })
-        ));
-        assert!(matches!(
-            store.read(digest(b"program")),
-            Err(Error::Digest { .. })
-        ));
+        assert!(matches!(store.path(digest(b"program")), Err(Error::Digest { .. })));
+        assert!(matches!(store.read(digest(b"program")), Err(Error::Digest { .. })));
     }
 
     #[test]

@@ -63,12 +63,7 @@ pub struct Outcome {
 impl Outcome {
     /// A run that ended without an answer.
     pub fn failed(status: Status, fuel_used: u64, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            output: Vec::new(),
-            fuel_used,
-            message: Some(message.into()),
-        }
+        Self { status, output: Vec::new(), fuel_used, message: Some(message.into()) }
     }
 }
 
@@ -122,9 +117,7 @@ pub enum LoadError {
     #[error(transparent)]
     Program(#[from] program::Error),
     /// The artifact's bytes are not those the program names.
-    #[error(
-        "the artifact's SHA-256 is {actual}, the program names {expected}; fetch the artifact again"
-    )]
+    #[error("the artifact's SHA-256 is {actual}, the program names {expected}; fetch the artifact again")]
     Digest {
         /// What the program names.
         expected: B256,

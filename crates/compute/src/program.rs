@@ -158,19 +158,14 @@ struct Raw {
 impl Description {
     /// Reads `vouch.toml` (or what it is called) and hashes the artifact that it names.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file_error = |source| Error::File {
-            path: path.to_owned(),
-            source,
-        };
+        let file_error = |source| Error::File { path: path.to_owned(), source };
         let size = std::fs::metadata(path).map_err(file_error)?.len();
         check("description", size <= DESCRIPTION_BYTES_MAX, || {
             format!("has {size} bytes, at most {DESCRIPTION_BYTES_MAX} are read")
         })?;
         let text = std::fs::read_to_string(path).map_err(file_error)?;
-        let raw: Raw = toml::from_str(&text).map_err(|source| Error::Syntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+        let raw: Raw = toml::from_str(&text)
+            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let artifact = path.parent().unwrap_or(Path::new("")).join(raw.artifact);
         let program = Program {
             runtime: raw.runtime.unwrap_or_else(|| wasm::RUNTIME.to_owned()),
@@ -201,25 +196,13 @@ impl Program {
 
     /// Checks every bound that does not depend on the host.
     pub fn validate(&self) -> Result<(), Error> {
-        check(
-            "runtime",
-            !self.runtime.is_empty() && self.runtime.len() <= 128,
-            || "must have 1 to 128 characters".into(),
-        )?;
-        check_entries(
-            "args",
-            self.args.iter().map(|arg| (arg.len(), arg.as_str())),
-        )?;
-        check_entries(
-            "env",
-            self.env
-                .iter()
-                .map(|(key, value)| (key.len() + value.len() + 1, value.as_str())),
-        )?;
+        check("runtime", !self.runtime.is_empty() && self.runtime.len() <= 128, || {
+            "must have 1 to 128 characters".into()
+        })?;
+        check_entries("args", self.args.iter().map(|arg| (arg.len(), arg.as_str())))?;
+        check_entries("env", self.env.iter().map(|(key, value)| (key.len() + value.len() + 1, value.as_str())))?;
         for key in self.env.keys() {
-            check("env", !key.is_empty() && !key.contains(['=', '\0']), || {
-                format!("has an invalid name `{key}`")
-            })?;
+            check("env", !key.is_empty() && !key.contains(['=', '\0']), || format!("has an invalid name `{key}`"))?;
         }
         self.limits.validate()
     }
@@ -244,12 +227,7 @@ impl Program {
 
     /// Hash of the environment: zero if empty, else keccak256 of `NAME=value`, ordered by name, as ABI `string[]`.
     pub fn env_hash(&self) -> B256 {
-        strings_hash(
-            self.env
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect(),
-        )
+        strings_hash(self.env.iter().map(|(key, value)| format!("{key}={value}")).collect())
     }
 }
 
@@ -278,46 +256,23 @@ impl Limits {
 
     /// Checks that fuel ends long before time does, without which slow hosts have nothing to sign.
     pub fn check_calibration(&self) -> Result<(), Error> {
-        within(
-            "limits.wall-millis",
-            self.wall_millis,
-            self.fuel / FUEL_PER_MS_MAX,
-            86_400_000,
-        )
+        within("limits.wall-millis", self.wall_millis, self.fuel / FUEL_PER_MS_MAX, 86_400_000)
     }
 }
 
 fn within(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), Error> {
-    check(field, (min..=max).contains(&value), || {
-        format!("is {value}, must be from {min} to {max}")
-    })
+    check(field, (min..=max).contains(&value), || format!("is {value}, must be from {min} to {max}"))
 }
 
 fn check(field: &'static str, ok: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
-    if ok {
-        Ok(())
-    } else {
-        Err(Error::Value {
-            field,
-            problem: problem(),
-        })
-    }
+    if ok { Ok(()) } else { Err(Error::Value { field, problem: problem() }) }
 }
 
-fn check_entries<'a>(
-    field: &'static str,
-    entries: impl Iterator<Item = (usize, &'a str)>,
-) -> Result<(), Error> {
+fn check_entries<'a>(field: &'static str, entries: impl Iterator<Item = (usize, &'a str)>) -> Result<(), Error> {
     for (number, (bytes, text)) in entries.enumerate() {
-        check(field, number < ENTRIES_MAX, || {
-            format!("has more than {ENTRIES_MAX} entries")
-        })?;
-        check(field, bytes <= ENTRY_BYTES_MAX, || {
-            format!("has an entry above {ENTRY_BYTES_MAX} bytes")
-        })?;
-        check(field, !text.contains('\0'), || {
-            "has an entry with a zero byte".into()
-        })?;
+        check(field, number < ENTRIES_MAX, || format!("has more than {ENTRIES_MAX} entries"))?;
+        check(field, bytes <= ENTRY_BYTES_MAX, || format!("has an entry above {ENTRY_BYTES_MAX} bytes"))?;
+        check(field, !text.contains('\0'), || "has an entry with a zero byte".into())?;
     }
     Ok(())
 }

@@ -65,11 +65,7 @@ pub fn check_all(load: Load<'_>) {
 
 /// Runs a payload under a fixed time and seed.
 pub fn run(loaded: &Arc<dyn Loaded>, payload: &[u8]) -> Result<Outcome, HostFailure> {
-    loaded.run(&RunInput {
-        payload,
-        time: TIME,
-        seed: B256::repeat_byte(7),
-    })
+    loaded.run(&RunInput { payload, time: TIME, seed: B256::repeat_byte(7) })
 }
 
 fn outcome(loaded: &Arc<dyn Loaded>, payload: &[u8]) -> Outcome {
@@ -83,12 +79,7 @@ fn expect_failed(outcome: &Outcome, status: Status) {
 
 fn echoes(load: Load<'_>) {
     let echo = outcome(&load(Case::Echo, limits()), b"hello");
-    assert_eq!(
-        (echo.status, echo.output.as_slice()),
-        (Status::Ok, b"hello".as_slice()),
-        "{:?}",
-        echo.message
-    );
+    assert_eq!((echo.status, echo.output.as_slice()), (Status::Ok, b"hello".as_slice()), "{:?}", echo.message);
     assert!(echo.fuel_used > 0);
 }
 
@@ -101,35 +92,14 @@ fn empty_and_maximal_payloads(load: Load<'_>) {
 
 fn payload_above_the_limit_is_never_run(load: Load<'_>) {
     let failure = run(&load(Case::Echo, limits()), &vec![0; 100_001]);
-    assert!(
-        matches!(
-            failure,
-            Err(HostFailure::PayloadTooLarge {
-                bytes: 100_001,
-                max: 100_000
-            })
-        ),
-        "{failure:?}"
-    );
+    assert!(matches!(failure, Err(HostFailure::PayloadTooLarge { bytes: 100_001, max: 100_000 })), "{failure:?}");
 }
 
 fn output_at_and_above_the_limit(load: Load<'_>) {
-    let echo = load(
-        Case::Echo,
-        Limits {
-            output_bytes: 70_000,
-            ..limits()
-        },
-    );
+    let echo = load(Case::Echo, Limits { output_bytes: 70_000, ..limits() });
     assert_eq!(outcome(&echo, &vec![1; 70_000]).status, Status::Ok);
     expect_failed(&outcome(&echo, &vec![1; 70_001]), Status::OutputTooLarge);
-    let silent = load(
-        Case::Echo,
-        Limits {
-            output_bytes: 0,
-            ..limits()
-        },
-    );
+    let silent = load(Case::Echo, Limits { output_bytes: 0, ..limits() });
     assert_eq!(outcome(&silent, b"").status, Status::Ok);
     expect_failed(&outcome(&silent, b"x"), Status::OutputTooLarge);
 }
@@ -161,59 +131,29 @@ fn running_out_of_stack_is_a_trap(load: Load<'_>) {
 }
 
 fn an_endless_program_runs_out_of_fuel(load: Load<'_>) {
-    expect_failed(
-        &outcome(&load(Case::Spin, limits()), b""),
-        Status::OutOfFuel,
-    );
+    expect_failed(&outcome(&load(Case::Spin, limits()), b""), Status::OutOfFuel);
 }
 
 fn memory_grows_to_the_limit(load: Load<'_>) {
     for megabytes in [4_u32, 16, 64] {
-        let grow = load(
-            Case::Grow,
-            Limits {
-                memory_bytes: u64::from(megabytes) << 20,
-                ..limits()
-            },
-        );
+        let grow = load(Case::Grow, Limits { memory_bytes: u64::from(megabytes) << 20, ..limits() });
         assert_eq!(outcome(&grow, b"").output, (megabytes * 16).to_le_bytes());
     }
 }
 
 fn clock_and_randomness_are_the_requests(load: Load<'_>) {
     let observe = load(Case::Observe, limits());
-    let at = |time, seed| {
-        observe
-            .run(&RunInput {
-                payload: b"",
-                time,
-                seed,
-            })
-            .expect("within the limits")
-            .output
-    };
+    let at = |time, seed| observe.run(&RunInput { payload: b"", time, seed }).expect("within the limits").output;
     let (first, seed) = (at(TIME, B256::repeat_byte(7)), B256::repeat_byte(7));
     assert_eq!(first.len(), 32);
-    assert_eq!(
-        first[..8],
-        TIME.to_le_bytes(),
-        "the wall clock is the request's time"
-    );
+    assert_eq!(first[..8], TIME.to_le_bytes(), "the wall clock is the request's time");
     assert_eq!(at(TIME, seed), first, "the same request sees the same");
     let later = at(TIME + 1, seed);
     assert_eq!(later[..8], (TIME + 1).to_le_bytes());
-    assert_eq!(
-        later[8..],
-        first[8..],
-        "time changes neither randomness nor the monotonic clock"
-    );
+    assert_eq!(later[8..], first[8..], "time changes neither randomness nor the monotonic clock");
     let other = at(TIME, B256::repeat_byte(8));
     assert_eq!((&other[..8], &other[24..]), (&first[..8], &first[24..]));
-    assert_ne!(
-        other[8..24],
-        first[8..24],
-        "the seed decides the randomness"
-    );
+    assert_ne!(other[8..24], first[8..24], "the seed decides the randomness");
 }
 
 fn simultaneous_runs_agree(load: Load<'_>) {
@@ -227,17 +167,7 @@ fn simultaneous_runs_agree(load: Load<'_>) {
 }
 
 fn running_out_of_time_is_never_signed(load: Load<'_>) {
-    let spin = load(
-        Case::Spin,
-        Limits {
-            fuel: 1_000_000_000_000,
-            wall_millis: 100,
-            ..limits()
-        },
-    );
+    let spin = load(Case::Spin, Limits { fuel: 1_000_000_000_000, wall_millis: 100, ..limits() });
     let failure = run(&spin, b"");
-    assert!(
-        matches!(failure, Err(HostFailure::WallClock { limit_ms: 100 })),
-        "{failure:?}"
-    );
+    assert!(matches!(failure, Err(HostFailure::WallClock { limit_ms: 100 })), "{failure:?}");
 }
