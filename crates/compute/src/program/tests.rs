@@ -19,10 +19,7 @@ fn refused(text: &str) -> String {
 #[test]
 fn a_minimal_description_gets_the_defaults() {
     let description = describe("artifact = \"a.wasm\"").unwrap();
-    assert_eq!(
-        description.program,
-        Program::command(artifact::digest(b"bytes"))
-    );
+    assert_eq!(description.program, Program::command(artifact::digest(b"bytes")));
     assert_eq!(description.program.limits.fuel, 10_000_000_000);
 }
 
@@ -34,18 +31,9 @@ fn every_value_out_of_bounds_is_named() {
         ("artifact = \"a.wasm\"\nartefact = 1", "artefact"),
         ("artifact = \"a.wasm\"\ninterface = \"stdin\"", "stdin"),
         ("artifact = \"a.wasm\"\n[limits]\nfuel = 0", "limits.fuel"),
-        (
-            "artifact = \"a.wasm\"\n[limits]\nmemory-bytes = 1",
-            "limits.memory-bytes",
-        ),
-        (
-            "artifact = \"a.wasm\"\n[limits]\nwall-millis = 1000",
-            "limits.wall-millis",
-        ),
-        (
-            "artifact = \"a.wasm\"\n[limits]\noutput-bytes = 99999999999",
-            "limits.output-bytes",
-        ),
+        ("artifact = \"a.wasm\"\n[limits]\nmemory-bytes = 1", "limits.memory-bytes"),
+        ("artifact = \"a.wasm\"\n[limits]\nwall-millis = 1000", "limits.wall-millis"),
+        ("artifact = \"a.wasm\"\n[limits]\noutput-bytes = 99999999999", "limits.output-bytes"),
         ("artifact = \"a.wasm\"\n[limits]\nfule = 1", "fule"),
         ("artifact = \"a.wasm\"\n[env]\n\"A=B\" = \"c\"", "env"),
         ("artifact = \"a.wasm\"\nargs = [\"a\\u0000b\"]", "args"),
@@ -70,16 +58,10 @@ fn too_many_or_too_long_arguments_are_refused() {
 #[test]
 fn arguments_and_environment_enter_the_identity() {
     let mut program = Program::command(B256::ZERO);
-    assert_eq!(
-        (program.args_hash(), program.env_hash()),
-        (B256::ZERO, B256::ZERO)
-    );
+    assert_eq!((program.args_hash(), program.env_hash()), (B256::ZERO, B256::ZERO));
     program.args = vec!["ab".into(), "c".into()];
     program.env.insert("A".into(), "b".into());
-    let joined = Program {
-        args: vec!["a".into(), "bc".into()],
-        ..program.clone()
-    };
+    let joined = Program { args: vec!["a".into(), "bc".into()], ..program.clone() };
     assert_ne!(program.args_hash(), joined.args_hash());
     assert_ne!(program.env_hash(), B256::ZERO);
 }
@@ -88,17 +70,8 @@ fn arguments_and_environment_enter_the_identity() {
 fn the_signed_record_names_everything_that_runs() {
     let program = Program::command(B256::repeat_byte(1));
     let signed = program.signed();
-    assert_eq!(
-        (signed.runtime.as_str(), signed.interface_name.as_str()),
-        (wasm::RUNTIME, "command")
-    );
-    assert_eq!(
-        (signed.limits.fuel, signed.limits.cpu_millis),
-        (program.limits.fuel, 0)
-    );
-    let changed = Program {
-        args: vec!["x".into()],
-        ..program
-    };
+    assert_eq!((signed.runtime.as_str(), signed.interface_name.as_str()), (wasm::RUNTIME, "command"));
+    assert_eq!((signed.limits.fuel, signed.limits.cpu_millis), (program.limits.fuel, 0));
+    let changed = Program { args: vec!["x".into()], ..program };
     assert_ne!(changed.signed().id(), signed.id());
 }
