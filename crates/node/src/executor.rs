@@ -95,7 +95,8 @@ impl ExecutorRole {
                     Err(error) => return Err(error),
                 }
             }
-            let executors: Vec<_> = self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            let executors: Vec<_> =
+                self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
             futures::future::join_all(executors.iter().map(Executor::tick)).await;
             // Whatever comes first: joining waits for blocks, upkeep for time.
             let _woken = tokio::time::timeout(TICK, heads.changed()).await;
@@ -133,7 +134,9 @@ impl ExecutorRole {
     async fn join_app(&self, record: &AppRecord, secret: &SecretKey) -> Result<(), Error> {
         let (network, set) = (&self.network, record.state.operator_set_id);
         let view = network.view().await?;
-        if !network.is_operator(&view, self.address()).await? || network.members(&view, set).await?.contains(&self.address()) {
+        if !network.is_operator(&view, self.address()).await?
+            || network.members(&view, set).await?.contains(&self.address())
+        {
             return Ok(());
         }
         let strategies = &record.strategies;

@@ -24,7 +24,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// The OpenAPI document of the public API.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Vouch node", description = "Call apps and fetch what proves their answers.", license(name = "MIT OR Apache-2.0")),
+    info(
+        title = "Vouch node",
+        description = "Call apps and fetch what proves their answers.",
+        license(name = "MIT OR Apache-2.0")
+    ),
     paths(
         views::status,
         views::clock,

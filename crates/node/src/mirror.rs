@@ -19,8 +19,8 @@ use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::wire::Signer;
 use vouch_core::{AppId, BatchHash, OperatorId, ProgramId};
 
-pub use state::{AppRecord, TableRecord};
 use state::State;
+pub use state::{AppRecord, TableRecord};
 
 /// How often to look for a new finalized block.
 const POLL: Duration = Duration::from_millis(200);

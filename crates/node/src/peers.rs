@@ -57,7 +57,8 @@ impl Peers for HttpPeers {
 
     fn call(&self, to: Signer, body: Bytes, timeout: Duration) -> BoxFuture<'static, Result<Bytes, CallError>> {
         let Some(url) = self.url(to) else {
-            return async { Err(CallError::Unreachable("no peer of this configuration has that key".to_owned())) }.boxed();
+            return async { Err(CallError::Unreachable("no peer of this configuration has that key".to_owned())) }
+                .boxed();
         };
         let request = self.http.post(url).timeout(timeout).body(bytes_of(body));
         async move {

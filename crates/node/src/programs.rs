@@ -13,7 +13,7 @@ use vouch_compute::driver::{Driver, Loaded};
 use vouch_compute::executor::Programs;
 use vouch_compute::program::{Interface, Limits, Program};
 use vouch_compute::wasm::WasmDriver;
-use vouch_core::{ProgramId, Program as Named};
+use vouch_core::{Program as Named, ProgramId};
 
 use crate::mirror::Mirror;
 

@@ -41,6 +41,17 @@ impl Network {
         view.call(self.contracts().delegation_manager, &delegation_manager::isOperatorCall { operator }).await
     }
 
+    /// Everybody who has registered as an operator, in that order.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn operators(&self, view: &Finalized) -> Result<Vec<Address>, Error> {
+        let manager = self.contracts().delegation_manager;
+        let (from, to) = (self.deployment.start_block, view.block().number);
+        let events = view.events::<delegation_manager::OperatorRegistered>(manager, from, to).await?;
+        Ok(events.into_iter().map(|event| event.operator).collect())
+    }
+
     /// Asks for another allocation delay, which holds once the configuration delay has passed.
     ///
     /// # Errors

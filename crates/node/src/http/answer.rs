@@ -28,7 +28,10 @@ impl IntoResponse for Failure {
 }
 
 pub async fn no_route(uri: Uri) -> Failure {
-    Failure::new(ProblemCode::NotFound, format!("there is nothing at {}; the API is described at /openapi.json", uri.path()))
+    Failure::new(
+        ProblemCode::NotFound,
+        format!("there is nothing at {}; the API is described at /openapi.json", uri.path()),
+    )
 }
 
 /// A body within its limit.
@@ -41,12 +44,19 @@ pub fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Failure> {
 
 /// A JSON body.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| Failure::new(ProblemCode::InvalidRequest, format!("the body is not what is expected: {error}")))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failure::new(ProblemCode::InvalidRequest, format!("the body is not what is expected: {error}"))
+    })
 }
 
 /// A value of a path.
 pub fn parse<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Failure> {
-    text.parse().map_err(|_| Failure::new(ProblemCode::InvalidRequest, format!("{name} must be 32 bytes of hex, found `{}`", text.chars().take(80).collect::<String>())))
+    text.parse().map_err(|_| {
+        Failure::new(
+            ProblemCode::InvalidRequest,
+            format!("{name} must be 32 bytes of hex, found `{}`", text.chars().take(80).collect::<String>()),
+        )
+    })
 }
 
 /// Why a call got no receipt, in the API's terms.
@@ -64,7 +74,10 @@ pub fn call_error(error: CallError, mirror: &Mirror) -> Failure {
         "the deadline came before a threshold of stake agreed".clone_into(&mut problem.message);
         problem.answered = answers
             .into_iter()
-            .map(|(operator, answer)| Answered { operator: mirror.owner_of(operator).map(|(_, address)| address).unwrap_or_default(), answer })
+            .map(|(operator, answer)| Answered {
+                operator: mirror.owner_of(operator).map(|(_, address)| address).unwrap_or_default(),
+                answer,
+            })
             .collect();
     }
     Failure(problem)

@@ -49,7 +49,8 @@ pub async fn receipt(
 ) -> Result<Json<Receipt>, Failure> {
     let id: RequestId = parse("the request id", &request_id)?;
     let found = gateway_of(&shared)?.receipt(id).await.map_err(|error| call_error(error, &shared.mirror))?;
-    let found = found.ok_or_else(|| Failure::new(ProblemCode::NotFound, format!("there is no receipt of request {id} here")))?;
+    let found = found
+        .ok_or_else(|| Failure::new(ProblemCode::NotFound, format!("there is no receipt of request {id} here")))?;
     Ok(Json(view(&found)))
 }
 

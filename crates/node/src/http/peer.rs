@@ -19,7 +19,8 @@ pub async fn executor(
 ) -> Result<impl IntoResponse, Failure> {
     let app: AppId = parse("the app", &app)?;
     let executor = shared.executor(app);
-    let executor = executor.ok_or_else(|| Failure::new(ProblemCode::UnknownApp, format!("this node runs no executor of app {app}")))?;
+    let executor = executor
+        .ok_or_else(|| Failure::new(ProblemCode::UnknownApp, format!("this node runs no executor of app {app}")))?;
     Ok(executor.handle(&body(bytes)?).await.0)
 }
 
@@ -28,7 +29,8 @@ pub async fn gateway(
     State(shared): State<Arc<Shared>>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Failure> {
-    let gateway = shared.gateway.as_ref().ok_or_else(|| Failure::new(ProblemCode::NotFound, "this node is no gateway"))?;
+    let gateway =
+        shared.gateway.as_ref().ok_or_else(|| Failure::new(ProblemCode::NotFound, "this node is no gateway"))?;
     Ok(gateway.handle(&body(bytes)?).await.0)
 }
 
@@ -48,7 +50,9 @@ pub async fn batch_data(
     let answer = match (shared.executor(app), &shared.gateway) {
         (Some(executor), _) => executor.handle(&call).await,
         (None, Some(gateway)) => gateway.handle(&call).await,
-        (None, None) => return Err(Failure::new(ProblemCode::UnknownApp, format!("this node keeps nothing of app {app}"))),
+        (None, None) => {
+            return Err(Failure::new(ProblemCode::UnknownApp, format!("this node keeps nothing of app {app}")));
+        }
     };
     match Answer::decode(&answer) {
         Ok(Answer::Batch(Some(batch))) if batch.data.is_some() => Ok(batch.data.unwrap_or_default().0),

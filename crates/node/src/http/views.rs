@@ -47,7 +47,8 @@ pub async fn apps(State(shared): State<Arc<Shared>>) -> Json<Vec<AppView>> {
 pub async fn app(State(shared): State<Arc<Shared>>, Path(app): Path<String>) -> Result<Json<AppView>, Failure> {
     let app: AppId = parse("the app", &app)?;
     let record = shared.mirror.app_record(app);
-    let record = record.ok_or_else(|| Failure::new(ProblemCode::UnknownApp, format!("there is no finalized app {app}")))?;
+    let record =
+        record.ok_or_else(|| Failure::new(ProblemCode::UnknownApp, format!("there is no finalized app {app}")))?;
     Ok(Json(view(&shared.mirror, app, &record)))
 }
 
@@ -76,7 +77,9 @@ fn view(mirror: &Mirror, app: AppId, record: &AppRecord) -> AppView {
     let table = mirror.table_record(app, alloy_primitives::B256::ZERO);
     let operators = table.iter().flat_map(|record| {
         let infos = record.table.table().infos().iter();
-        infos.zip(record.operators.iter()).map(|(info, operator)| OperatorView { operator: *operator, weights: info.weights.clone() })
+        infos
+            .zip(record.operators.iter())
+            .map(|(info, operator)| OperatorView { operator: *operator, weights: info.weights.clone() })
     });
     let operators: Vec<_> = operators.collect();
     let total_weights = table.as_ref().map(|record| record.table.table().totals().to_vec()).unwrap_or_default();

@@ -204,7 +204,8 @@ impl State {
             self.operators.insert(operator, (app, *address));
             keys.push(self.key_of(operator, deployment, view).await?);
         }
-        let table = Table::new(table, keys).map_err(|error| inconsistent(verifier::OperatorTableUpdated::SIGNATURE, error))?;
+        let table =
+            Table::new(table, keys).map_err(|error| inconsistent(verifier::OperatorTableUpdated::SIGNATURE, error))?;
         let tables = self.tables.entry((app, program_id)).or_default();
         tables.insert(timestamp, TableRecord { table: Arc::new(table), operators: Arc::new(event.operators) });
         while tables.len() > TABLES_MAX {
