@@ -1,0 +1,18 @@
+use std::process::ExitCode;
+
+/// Entry points for the binary's own child processes
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Compile a WebAssembly artifact in a process of its own
+    #[command(disable_help_flag = true)]
+    CompileWasm {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+pub fn run(command: Command) -> ExitCode {
+    match command {
+        Command::CompileWasm { .. } => vouch_compute::wasm::compile_child_main(),
+    }
+}

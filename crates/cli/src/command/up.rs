@@ -1,0 +1,181 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::select_all;
+use vouch_chain::anvil;
+
+use crate::command::node::stop_signal;
+use crate::failure::Failure;
+use crate::local::accounts::{self, Account, OPERATORS_MAX};
+use crate::local::cloud::{AccountEntry, CLOUD_FILE, Cloud, Folder, NodeEntry, VERSION};
+use crate::local::config::{self, DEPLOYMENT_FILE, Node, PASSWORD_FILE, keystore_of};
+use crate::local::process::{Logs, Process, free_ports};
+use crate::local::setup;
+use crate::output::Output;
+
+/// How long a node may take until it answers.
+const NODE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The name of the chain's process.
+const CHAIN: &str = "chain";
+/// What to do when a process of the cloud fails.
+const LOOK: &str = "look at its log: above, or in the folder's logs; `vouch doctor` checks this machine";
+const NODE_POLL: Duration = Duration::from_millis(100);
+
+/// Run a whole local cloud: chain, contracts, operators with unequal stake, and a gateway
+///
+/// Every start is fresh: what an earlier cloud left in the folder is removed. Runs until Ctrl-C.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The cloud's folder
+    #[arg(long, value_name = "DIR", default_value = ".vouch")]
+    dir: PathBuf,
+    /// Write the logs of the cloud's processes to DIR/logs instead of showing them
+    #[arg(long)]
+    quiet: bool,
+    /// Go on when a node ends; the chain must stay (for drills that stop nodes and start them again)
+    #[arg(long)]
+    keep_going: bool,
+    /// How many operators
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=OPERATORS_MAX as i64))]
+    operators: u8,
+}
+
+pub async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    tokio::pin!(stop);
+    let folder = Folder::prepare(&arguments.dir)?;
+    let mut processes = Vec::new();
+    let started = tokio::select! {
+        started = start(&arguments, folder.path(), &mut processes, output) => started.map(|cloud| announce(&cloud, folder.path(), output)),
+        _ = &mut stop => return stop_all(processes, output, Ok(())).await,
+    };
+    if let Err(failure) = started {
+        return stop_all(processes, output, Err(failure)).await;
+    }
+    let ended = tokio::select! {
+        failure = watch(&mut processes, arguments.keep_going, output) => Err(failure),
+        _ = &mut stop => Ok(()),
+    };
+    stop_all(processes, output, ended).await
+}
+
+/// Returns when a process ended without which the cloud cannot go on.
+async fn watch(processes: &mut Vec<Process>, keep_going: bool, output: &Output) -> Failure {
+    loop {
+        let (what, index, _) = select_all(processes.iter_mut().map(|process| process.ended().boxed())).await;
+        if !keep_going || processes[index].name() == CHAIN {
+            return Failure::host(what, LOOK);
+        }
+        output.say(what);
+        processes.remove(index);
+    }
+}
+
+/// Nodes end before the chain that they read.
+async fn stop_all(mut processes: Vec<Process>, output: &Output, result: Result<(), Failure>) -> Result<(), Failure> {
+    output.say("stopping the cloud");
+    while let Some(process) = processes.pop() {
+        process.stop().await;
+    }
+    result
+}
+
+async fn start(arguments: &Arguments, folder: &Path, processes: &mut Vec<Process>, output: &Output) -> Result<Cloud, Failure> {
+    let accounts = accounts::accounts(usize::from(arguments.operators));
+    setup::write_keys(folder, &accounts)?;
+    let ports = free_ports(usize::from(arguments.operators) + 2)?;
+    let rpc = format!("http://127.0.0.1:{}", ports[0]);
+
+    output.say("starting the chain");
+    let logs = Logs::new(folder, arguments.quiet)?;
+    processes.push(spawn_chain(ports[0], &logs)?);
+    let chain = watched(setup::connect(&rpc), processes).await?;
+    output.say("deploying contracts and staking");
+    watched(setup::populate(&chain, folder, &accounts), processes).await?;
+
+    let nodes = config::nodes(&accounts, &ports[1..]);
+    config::write(folder, &rpc, &nodes)?;
+    output.say(format!("starting {} nodes", nodes.len()));
+    let mut pids = BTreeMap::new();
+    for node in &nodes {
+        let process = spawn_node(folder, node, &logs)?;
+        pids.insert(node.name.clone(), process.id().unwrap_or_default());
+        processes.push(process);
+    }
+    watched(wait_for(&nodes), processes).await?;
+
+    let cloud = describe(&rpc, &accounts, &nodes, &pids);
+    cloud.save(folder)?;
+    Ok(cloud)
+}
+
+fn spawn_chain(port: u16, logs: &Logs) -> Result<Process, Failure> {
+    let binary = anvil::find_binary().ok_or_else(|| {
+        Failure::host(format!("anvil, the local chain, was found neither in {} nor on PATH nor in node_modules", anvil::BINARY_VARIABLE), "run `npm ci` in the repository")
+    })?;
+    // It logs every request; its errors reach whoever sent the request.
+    let arguments = ["--host", "127.0.0.1", "--port", &port.to_string(), "--slots-in-an-epoch", "1", "--block-time", "1", "--quiet"];
+    Process::spawn(CHAIN, &binary, &arguments.map(str::to_owned), logs)
+}
+
+fn spawn_node(folder: &Path, node: &Node, logs: &Logs) -> Result<Process, Failure> {
+    let binary = std::env::current_exe().map_err(|error| Failure::host(format!("this program cannot be found: {error}"), "install it again"))?;
+    let config = folder.join(node.config_file());
+    Process::spawn(&node.name, &binary, &["node".to_owned(), "--config".to_owned(), config.display().to_string()], logs)
+}
+
+/// Does `work` unless a process of the cloud ends first.
+async fn watched<T>(work: impl Future<Output = Result<T, Failure>>, processes: &mut [Process]) -> Result<T, Failure> {
+    let children = select_all(processes.iter_mut().map(|process| process.ended().boxed()));
+    tokio::select! {
+        done = work => done,
+        (what, _, _) = children => Err(Failure::host(what, LOOK)),
+    }
+}
+
+async fn wait_for(nodes: &[Node]) -> Result<(), Failure> {
+    let deadline = Instant::now() + NODE_TIMEOUT;
+    for node in nodes {
+        while let Err(error) = reqwest::get(format!("{}/v1/status", node.url())).await {
+            if Instant::now() >= deadline {
+                return Err(Failure::node(format!("{} does not answer: {error}", node.name), LOOK));
+            }
+            tokio::time::sleep(NODE_POLL).await;
+        }
+    }
+    Ok(())
+}
+
+fn describe(rpc: &str, accounts: &[Account], nodes: &[Node], pids: &BTreeMap<String, u32>) -> Cloud {
+    let account = |account: &Account| {
+        (account.name.clone(), AccountEntry { address: account.signer.address(), keystore: keystore_of(&account.name) })
+    };
+    let node = |node: &Node| {
+        let pid = pids.get(&node.name).copied().unwrap_or_default();
+        (node.name.clone(), NodeEntry { address: node.address, url: node.url(), pid, config: node.config_file() })
+    };
+    Cloud {
+        version: VERSION,
+        rpc: rpc.to_owned(),
+        gateway: nodes.iter().find(|node| node.name == "gateway").map(Node::url).unwrap_or_default(),
+        deployment: DEPLOYMENT_FILE.into(),
+        password_file: PASSWORD_FILE.into(),
+        accounts: accounts.iter().map(account).collect(),
+        nodes: nodes.iter().map(node).collect(),
+    }
+}
+
+fn announce(cloud: &Cloud, folder: &Path, output: &Output) {
+    output.data(cloud, |cloud| {
+        let file = folder.join(CLOUD_FILE);
+        let operators = cloud.nodes.len() - 1;
+        format!(
+            "The cloud is ready: {operators} operators and a gateway.\n  chain    {}\n  gateway  {}\n  cloud    {}\nTry `vouch app init hello && vouch app deploy hello` in another terminal. Ctrl-C stops it.",
+            cloud.rpc,
+            cloud.gateway,
+            file.display()
+        )
+    });
+}

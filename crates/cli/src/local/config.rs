@@ -1,0 +1,105 @@
+//! The configuration files of a local cloud's nodes, in its folder: `operator-1.toml` and so on.
+
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::Address;
+use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Peer, Role};
+
+use crate::failure::Failure;
+use crate::local::accounts::Account;
+use crate::local::cloud::unwritable;
+
+pub const PASSWORD_FILE: &str = "password";
+pub const DEPLOYMENT_FILE: &str = "deployment.json";
+
+/// One node of the cloud.
+pub struct Node {
+    pub name: String,
+    pub address: Address,
+    port: u16,
+}
+
+impl Node {
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Relative to the cloud's folder.
+    pub fn config_file(&self) -> PathBuf {
+        PathBuf::from(format!("{}.toml", self.name))
+    }
+}
+
+/// A v3 keystore's place, relative to the cloud's folder.
+pub fn keystore_of(name: &str) -> PathBuf {
+    PathBuf::from(format!("keys/{name}.json"))
+}
+
+/// The gateway and the operators, each with a port of its own.
+pub fn nodes(accounts: &[Account], ports: &[u16]) -> Vec<Node> {
+    let with_node = accounts.iter().filter(|account| account.name == "gateway" || account.is_operator());
+    let node = |(account, port): (&Account, &u16)| Node { name: account.name.clone(), address: account.signer.address(), port: *port };
+    with_node.zip(ports).map(node).collect()
+}
+
+/// Writes one file per node.
+pub fn write(folder: &Path, rpc: &str, nodes: &[Node]) -> Result<(), Failure> {
+    for node in nodes {
+        let path = folder.join(node.config_file());
+        let text = toml::to_string_pretty(&config_of(node, rpc, nodes)).map_err(|error| Failure::bug(error.to_string()))?;
+        std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
+    }
+    Ok(())
+}
+
+fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
+    let is_gateway = node.name == "gateway";
+    let others = nodes.iter().filter(|other| other.name != node.name);
+    Config {
+        roles: vec![if is_gateway { Role::Gateway } else { Role::Executor }],
+        data_dir: PathBuf::from(format!("data/{}", node.name)),
+        listen: format!("127.0.0.1:{}", node.port),
+        chain: ChainConfig { rpc: rpc.to_owned(), deployment: PathBuf::from(DEPLOYMENT_FILE) },
+        peers: others.map(|other| Peer { address: other.address, url: other.url() }).collect(),
+        gateway: is_gateway.then(|| GatewayConfig {
+            keystore: keystore_of(&node.name),
+            password_file: PathBuf::from(PASSWORD_FILE),
+            post_interval_seconds: 2,
+            restored: false,
+        }),
+        executor: (!is_gateway).then(|| executor_of(node, nodes)),
+    }
+}
+
+fn executor_of(node: &Node, nodes: &[Node]) -> ExecutorConfig {
+    let gateways = nodes.iter().filter(|other| other.name == "gateway");
+    ExecutorConfig {
+        keystore: keystore_of(&node.name),
+        password_file: PathBuf::from(PASSWORD_FILE),
+        bls_dir: PathBuf::from(format!("keys/{}", node.name)),
+        artifact_sources: gateways.map(Node::url).collect(),
+        join: Join::All,
+        allocate_bips: 2_000,
+        concurrency: 0,
+        cache_dir: Some(PathBuf::from("compiled")),
+        restored: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::accounts::accounts;
+
+    #[test]
+    fn every_node_reads_its_file_and_knows_all_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let nodes = nodes(&accounts(4), &[1, 2, 3, 4, 5]);
+        write(folder.path(), "http://127.0.0.1:8545", &nodes).unwrap();
+        for node in &nodes {
+            let config = Config::load(&folder.path().join(node.config_file())).unwrap();
+            assert_eq!(config.peers.len(), 4);
+            assert!(config.peers.iter().all(|peer| peer.address != node.address));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A local cloud as its user sees it: `vouch up` in a process of its own, and commands against it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use vouch_chain::keys::{self, PasswordSource};
+use vouch_chain::{Chain, Deployment, Network, Sender, client, sender};
+
+/// How long a cloud may take until it is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long one command may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(240);
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(200);
+
+/// `cloud.json`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    pub rpc: String,
+    pub gateway: String,
+    pub deployment: PathBuf,
+    pub password_file: PathBuf,
+    pub accounts: BTreeMap<String, Account>,
+    pub nodes: BTreeMap<String, Node>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Account {
+    pub address: Address,
+    pub keystore: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Node {
+    pub address: Address,
+    pub url: String,
+    pub pid: i32,
+    pub config: PathBuf,
+}
+
+/// `.vouch-app.json`: an app that was deployed from a folder.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployedApp {
+    pub app: B256,
+    pub program_id: B256,
+    pub lane: u32,
+}
+
+/// A running cloud. Its processes end when this is dropped.
+pub struct Cloud {
+    folder: PathBuf,
+    binary: PathBuf,
+    process: Child,
+    pub description: Description,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// None when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Cloud {
+    /// Starts a fresh cloud in `folder` that goes on when one of its nodes ends.
+    pub async fn start(folder: &Path) -> Result<Self> {
+        let binary = vouch_binary()?;
+        let mut command = Command::new(&binary);
+        command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder);
+        std::fs::create_dir_all(folder)?;
+        let log = std::fs::File::create(folder.with_extension("log")).context("the cloud's log")?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        // A Ctrl-C is for whoever started us; the cloud ends with us.
+        command.process_group(0);
+        let mut process = command.spawn().with_context(|| format!("starting {}", binary.display()))?;
+        let description = wait_ready(folder, &mut process).await?;
+        Ok(Self { folder: folder.to_owned(), binary, process, description })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The id of the `vouch up` process; none once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    pub fn node(&self, name: &str) -> Result<&Node> {
+        self.description.nodes.get(name).with_context(|| format!("the cloud has no node {name}"))
+    }
+
+    /// Runs `vouch` with `arguments` and this cloud.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Outcome> {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).env("VOUCH_CLOUD", &self.folder).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(COMMAND_TIMEOUT, command.output()).await;
+        let output = output.with_context(|| format!("vouch {} took too long", arguments.join(" ")))??;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
+    }
+
+    /// Runs `vouch --json` with `arguments`; what it printed. Fails when the command does.
+    pub async fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let outcome = self.run(&all).await?;
+        ensure!(outcome.code == Some(0), "vouch {} ended with {:?}: {}", arguments.join(" "), outcome.code, outcome.stderr.trim());
+        serde_json::from_str(&outcome.stdout).with_context(|| format!("vouch {} printed no JSON: {}", arguments.join(" "), outcome.stdout))
+    }
+
+    /// Deploys the app project in `folder` and reads what was deployed.
+    pub async fn deploy(&self, folder: &Path) -> Result<DeployedApp> {
+        self.json(&["app", "deploy", &folder.display().to_string()]).await?;
+        let path = folder.join(".vouch-app.json");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// The chain with the contracts on it.
+    pub async fn network(&self) -> Result<Network> {
+        let deployment = Deployment::load(&self.folder.join(&self.description.deployment))?;
+        let chain = Chain::connect(&client::Config::at(&self.description.rpc)).await?;
+        Ok(Network::new(chain, deployment)?)
+    }
+
+    /// The key of an account: `developer`, `white`, `operator-1`, ...
+    pub fn signer(&self, account: &str) -> Result<PrivateKeySigner> {
+        let entry = self.description.accounts.get(account).with_context(|| format!("the cloud has no account {account}"))?;
+        let password = PasswordSource::File(self.folder.join(&self.description.password_file)).read()?;
+        Ok(keys::read_ecdsa(&self.folder.join(&entry.keystore), &password)?)
+    }
+
+    pub fn sender(&self, network: &Network, account: &str) -> Result<Sender> {
+        Ok(Sender::new(network.chain().clone(), self.signer(account)?, sender::Config::default()))
+    }
+
+    /// Ends a node as a power failure would.
+    pub async fn kill_node(&self, name: &str) -> Result<()> {
+        let node = self.node(name)?;
+        kill(Pid::from_raw(node.pid), Signal::SIGKILL)?;
+        self.wait_gone(node).await
+    }
+
+    /// Asks a node to end, and waits until it has.
+    pub async fn stop_node(&self, name: &str) -> Result<()> {
+        let node = self.node(name)?;
+        kill(Pid::from_raw(node.pid), Signal::SIGTERM)?;
+        self.wait_gone(node).await
+    }
+
+    async fn wait_gone(&self, node: &Node) -> Result<()> {
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while reqwest::get(format!("{}/v1/status", node.url)).await.is_ok() {
+            ensure!(Instant::now() < deadline, "{} still answers", node.url);
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Starts a node that was ended, in a process of its own, and waits until it answers.
+    pub async fn restart_node(&self, name: &str) -> Result<Child> {
+        let (node, mut child) = (self.node(name)?, self.spawn_node(name)?);
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while reqwest::get(format!("{}/v1/status", node.url)).await.is_err() {
+            if let Some(status) = child.try_wait()? {
+                bail!("{name} ended: {status}");
+            }
+            ensure!(Instant::now() < deadline, "{name} does not answer");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(child)
+    }
+
+    /// Starts a node as [`Cloud::restart_node`] does, and waits for nothing; its log lies with the others.
+    pub fn spawn_node(&self, name: &str) -> Result<Child> {
+        let mut command = Command::new(&self.binary);
+        command.args(["node", "--config"]).arg(self.folder.join(&self.node(name)?.config));
+        self.spawn_logged(&mut command, &format!("{name}-again"))
+    }
+
+    /// Starts a process that ends with this one and logs to the cloud's folder.
+    pub fn spawn_logged(&self, command: &mut Command, log: &str) -> Result<Child> {
+        let log = std::fs::File::create(self.log_file(log))?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        Ok(command.spawn()?)
+    }
+
+    pub fn log_file(&self, name: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{name}.log"))
+    }
+
+    /// Stops the cloud as Ctrl-C does.
+    pub async fn stop(mut self) -> Result<()> {
+        let Some(pid) = self.process.id() else { return Ok(()) };
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM)?;
+        let status = tokio::time::timeout(STOP_TIMEOUT, self.process.wait()).await.context("the cloud does not stop")??;
+        ensure!(status.success(), "the cloud ended with {status}");
+        Ok(())
+    }
+
+    /// Leaves the cloud running after this process; returns the id of its `vouch up`.
+    pub fn leave_running(self) -> Option<u32> {
+        let pid = self.process.id();
+        std::mem::forget(self.process);
+        pid
+    }
+}
+
+async fn wait_ready(folder: &Path, process: &mut Child) -> Result<Description> {
+    let path = folder.join("cloud.json");
+    let deadline = Instant::now() + READY_TIMEOUT;
+    loop {
+        if let Some(status) = process.try_wait()? {
+            let log = std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
+            bail!("the cloud ended with {status}: {}", log.trim());
+        }
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            return serde_json::from_str(&text).with_context(|| path.display().to_string());
+        }
+        ensure!(Instant::now() < deadline, "the cloud is not ready after {} s; see {}", READY_TIMEOUT.as_secs(), folder.join("logs").display());
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The `vouch` binary of this build: beside this program, or one folder up for tests.
+pub fn vouch_binary() -> Result<PathBuf> {
+    sibling("vouch")
+}
+
+/// A program of this build.
+pub fn sibling(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(2);
+    let mut candidates = folders.map(|folder| folder.join(name));
+    candidates.find(|candidate| candidate.is_file()).with_context(|| format!("{name} is not built; run `cargo build -p vouch -p vouch-testkit`"))
+}
