@@ -1,0 +1,40 @@
+use crate::failure::Failure;
+use crate::output::Output;
+
+mod build;
+mod call;
+mod deploy;
+mod init;
+mod list;
+mod project;
+
+/// Write, deploy, call and inspect apps
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Start an app: a folder with vouch.toml and a program that works
+    Init(init::Arguments),
+    /// Turn an app's WebAssembly text into its artifact; other languages have their own build
+    Build(build::Arguments),
+    /// Deploy an app and wait until it can be called; goes on where an earlier try ended
+    Deploy(deploy::Arguments),
+    /// Call an app; prints what its operators certified
+    Call(call::Arguments),
+    /// List the apps of the cloud
+    List(list::ListArguments),
+    /// Show an app: who runs it and what its answers rest on
+    Info(list::InfoArguments),
+    /// List an app's releases
+    Releases(list::InfoArguments),
+}
+
+pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, output),
+        Command::Build(arguments) => build::run(&arguments, output),
+        Command::Deploy(arguments) => deploy::run(&arguments, output).await,
+        Command::Call(arguments) => call::run(&arguments, output).await,
+        Command::List(arguments) => list::list(&arguments, output).await,
+        Command::Info(arguments) => list::info(&arguments, output).await,
+        Command::Releases(arguments) => list::releases(&arguments, output).await,
+    }
+}

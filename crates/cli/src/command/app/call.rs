@@ -1,0 +1,145 @@
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use alloy_primitives::{B256, Bytes, U256};
+use serde_json::json;
+use vouch_api::{PAYLOAD_BYTES_MAX, Receipt};
+use vouch_sdk::{CallOptions, Client, VerifiedReceipt};
+
+use super::project::{NetworkName, Target};
+use crate::command::receipt::{status_name, verified_view, write_receipt};
+use crate::context::{CloudOptions, Context, KeyOptions};
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// An app's id, or the folder of a deployed app
+    #[arg(default_value = ".", value_name = "APP|DIR")]
+    target: String,
+    /// What to ask, as text; without this and --payload-file, standard input
+    #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
+    payload: Option<String>,
+    /// What to ask, from a file
+    #[arg(long, value_name = "FILE")]
+    payload_file: Option<PathBuf>,
+    /// Write the output here instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    output_file: Option<PathBuf>,
+    /// Write the receipt here: everything that proves the answer
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// The program to call (default: the folder's, or the app's newest release)
+    #[arg(long, value_name = "ID")]
+    program: Option<B256>,
+    /// Seconds within which the answer must be posted for contracts to act on it
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    deadline: u64,
+    /// Seconds to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 110)]
+    patience: u64,
+    /// The block whose randomness the program sees; 0 for none
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed_block: u64,
+    #[command(flatten)]
+    cloud: CloudOptions,
+    #[command(flatten)]
+    key: KeyOptions,
+}
+
+pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let context = Context::find(&arguments.cloud)?;
+    let target = Target::find(&arguments.target)?;
+    let network = context.network().await?;
+    target.require_on(NetworkName::of(&network), &arguments.target)?;
+    let payload = payload(arguments)?;
+    let signer = context.signer(&arguments.key, "client")?;
+    let client = context.client()?;
+    let program = match arguments.program.or(target.program) {
+        Some(program) => program,
+        None => newest_release(&context, &client, target.app).await?,
+    };
+    let options = CallOptions {
+        deadline_seconds: arguments.deadline,
+        patience: Duration::from_secs(arguments.patience),
+        seed_block: arguments.seed_block,
+        max_fee: U256::ZERO,
+    };
+    let receipt = client.call(target.app, program, &payload, &signer, &options).await;
+    let receipt = receipt.map_err(|error| context.gateway_failure(error))?;
+    if let Some(path) = &arguments.receipt {
+        write_receipt(path, &receipt)?;
+    }
+    // The gateway is not believed either: the certificate must hold under the chain's own operator table.
+    let verified = vouch_sdk::verify(&receipt, &network).await.map_err(|error| context.verify_failure(error))?;
+    show(arguments, output, &receipt, &verified)
+}
+
+fn payload(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
+    let limit = PAYLOAD_BYTES_MAX as u64 + 1;
+    let mut bytes = Vec::new();
+    match (&arguments.payload, &arguments.payload_file) {
+        (Some(text), _) => bytes.extend_from_slice(text.as_bytes()),
+        (None, Some(path)) => {
+            let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+            read.map_err(|error| Failure::input(format!("{}: {error}", path.display()), "check --payload-file"))?;
+        }
+        (None, None) => {
+            let read = std::io::stdin().take(limit).read_to_end(&mut bytes);
+            read.map_err(|error| Failure::input(format!("standard input: {error}"), "give --payload or --payload-file"))?;
+        }
+    }
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        return Err(Failure::input(format!("the payload has more than {PAYLOAD_BYTES_MAX} bytes"), "send less"));
+    }
+    Ok(bytes)
+}
+
+async fn newest_release(context: &Context, client: &Client, app: B256) -> Result<B256, Failure> {
+    let view = client.app(app).await.map_err(|error| context.gateway_failure(error))?;
+    let newest = view.releases.iter().max_by_key(|release| release.published_at);
+    let newest = newest.ok_or_else(|| Failure::input(format!("app {app} has no release"), "publish one with `vouch app deploy`"))?;
+    Ok(newest.program_id)
+}
+
+/// A certified failure of the program is an answer like any other: the platform did its part.
+fn show(arguments: &Arguments, output: &Output, receipt: &Receipt, verified: &VerifiedReceipt) -> Result<(), Failure> {
+    let status = status_name(verified.status);
+    if let Some(path) = &arguments.output_file {
+        write_output(path, &receipt.output)?;
+    }
+    if output.is_json() {
+        let text = std::str::from_utf8(&receipt.output).ok();
+        let call = json!({
+            "requestId": verified.request_id.0, "status": status, "output": receipt.output, "text": text,
+            "app": receipt.request.app, "programId": receipt.request.program_id, "verified": verified_view(verified),
+        });
+        output.data(&call, |_| String::new());
+        return Ok(());
+    }
+    if arguments.output_file.is_none() {
+        print_output(&receipt.output);
+    }
+    output.say(format!("status     {status}"));
+    output.say(format!("request    {}", verified.request_id));
+    output.say(format!("signed by  {} of {} operators, {} of {} stake", verified.signers, verified.operators, verified.signed_weight, verified.total_weight));
+    output.say(format!("rests on   {}", verified.label));
+    Ok(())
+}
+
+/// Text as it is, other bytes as hexadecimal.
+fn print_output(bytes: &Bytes) {
+    let mut stdout = std::io::stdout();
+    let printed = match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() => writeln!(stdout, "{}", text.strip_suffix('\n').unwrap_or(text)),
+        Ok(_) => Ok(()),
+        Err(_) => writeln!(stdout, "{bytes}"),
+    };
+    // A reader that closed the pipe has seen what it wanted.
+    let _closed = printed;
+}
+
+fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check --output-file"))
+}

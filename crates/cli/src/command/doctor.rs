@@ -1,0 +1,118 @@
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Serialize;
+use vouch_chain::anvil;
+use vouch_compute::wasm::{self, WasmDriver};
+
+use crate::failure::{Failure, chain_of};
+use crate::output::Output;
+
+/// Check that this machine can run Vouch
+#[derive(clap::Args)]
+pub struct Arguments {}
+
+/// One thing that a cloud on this machine needs.
+#[derive(Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    /// What was found, or what is missing and why it is needed.
+    found: String,
+    /// One command that mends it; empty if nothing is to be mended.
+    command: String,
+}
+
+pub fn run(_: Arguments, output: &Output) -> Result<(), Failure> {
+    let checks = [node(), compiler(), anvil_binary(), architecture(), memory(), disk(), loopback()];
+    output.data(&checks, |checks| checks.iter().map(line).collect::<Vec<_>>().join("\n"));
+    let missing = checks.iter().filter(|check| !check.ok).count();
+    if missing == 0 {
+        return Ok(());
+    }
+    Err(Failure::host(format!("{missing} of {} checks failed", checks.len()), "run the commands above, then `vouch doctor` again"))
+}
+
+fn line(check: &Check) -> String {
+    let mark = if check.ok { "ok     " } else { "missing" };
+    let mend = if check.ok { String::new() } else { format!("  run: {}", check.command) };
+    format!("{mark} {:<12} {}{mend}", check.name, check.found)
+}
+
+fn check(name: &'static str, result: Result<String, String>, command: &str) -> Check {
+    match result {
+        Ok(found) => Check { name, ok: true, found, command: String::new() },
+        Err(found) => Check { name, ok: false, found, command: command.to_owned() },
+    }
+}
+
+fn version_of(program: &str, argument: &str) -> Option<String> {
+    let output = Command::new(program).arg(argument).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+}
+
+fn node() -> Check {
+    let found = version_of("node", "--version").ok_or("Node.js is not installed; contracts and JavaScript programs are built with it".to_owned());
+    let result = found.and_then(|version| {
+        let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+        match major {
+            Some(major) if major >= 20 => Ok(format!("Node.js {version}")),
+            _ => Err(format!("Node.js {version} is too old; 20 or newer is needed")),
+        }
+    });
+    check("node", result, "apt-get install nodejs npm")
+}
+
+fn compiler() -> Check {
+    let result = version_of("cc", "--version").ok_or("no C compiler; libsecp256k1 is built with it".to_owned());
+    check("cc", result, "apt-get install build-essential")
+}
+
+fn anvil_binary() -> Check {
+    let result = anvil::find_binary()
+        .map(|path| format!("anvil at {}", path.display()))
+        .ok_or("anvil, the local chain, was not found in VOUCH_ANVIL, PATH or node_modules".to_owned());
+    check("anvil", result, "npm ci")
+}
+
+/// Opening a driver checks the processor and that this process may map the memory that programs need.
+fn architecture() -> Check {
+    let open = || {
+        let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+        WasmDriver::new(wasm::Config::new(folder.path().join("compiled"))).map_err(|error| chain_of(&error))?;
+        Ok(format!("{} runs {}", std::env::consts::ARCH, wasm::RUNTIME))
+    };
+    check("processor", open(), "lscpu  # an x86-64 processor with SSE4.2 or newer is needed")
+}
+
+fn memory() -> Check {
+    const NEEDED_MIB: u64 = 2_048;
+    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?.to_owned();
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    let result = match available.map(|kib| kib >> 10) {
+        Some(mib) if mib >= NEEDED_MIB => Ok(format!("{mib} MiB available")),
+        Some(mib) => Err(format!("{mib} MiB available; a local cloud and its build need {NEEDED_MIB}")),
+        None => Ok("unknown".to_owned()),
+    };
+    check("memory", result, "close other programs")
+}
+
+fn disk() -> Check {
+    const NEEDED_MIB: u64 = 1_024;
+    let result = match nix::sys::statvfs::statvfs(Path::new(".")) {
+        Ok(stat) => {
+            let mib = stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20;
+            if mib >= NEEDED_MIB { Ok(format!("{mib} MiB free here")) } else { Err(format!("{mib} MiB free here; {NEEDED_MIB} are needed")) }
+        }
+        Err(error) => Err(format!("the free space of this folder cannot be read: {error}")),
+    };
+    check("disk", result, "free some space, or run from another folder")
+}
+
+fn loopback() -> Check {
+    let result = TcpListener::bind(("127.0.0.1", 0)).map(|_| "127.0.0.1 has free ports".to_owned()).map_err(|error| format!("no port on 127.0.0.1: {error}"));
+    check("network", result, "ip link set lo up")
+}

@@ -1,0 +1,149 @@
+use alloy_primitives::{Address, B256, U256};
+use serde::Serialize;
+use vouch_chain::network::App;
+use vouch_chain::{Finalized, Network};
+
+use crate::context::{CloudOptions, Context};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Inspect operators
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// List the operators of the deployment
+    List(ListArguments),
+    /// Show an operator's stake, allocation delay, and the apps that it runs
+    Info(InfoArguments),
+}
+
+#[derive(clap::Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    cloud: CloudOptions,
+}
+
+#[derive(clap::Args)]
+pub struct InfoArguments {
+    /// The operator's address
+    address: Address,
+    #[command(flatten)]
+    cloud: CloudOptions,
+}
+
+/// An operator as finalized blocks have it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperatorInfo {
+    operator: Address,
+    stakes: Vec<Stake>,
+    /// In blocks; none before the first one has taken effect.
+    allocation_delay_blocks: Option<u32>,
+    apps: Vec<Membership>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stake {
+    symbol: String,
+    strategy: Address,
+    /// Delegated, its own included, in the token's smallest unit.
+    shares: U256,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Membership {
+    app: B256,
+    operator_set_id: u32,
+    /// In the newest table of wasm programs, by strategy; none while no table shows the operator.
+    weights: Option<Vec<U256>>,
+}
+
+pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::List(arguments) => list(&arguments, output).await,
+        Command::Info(arguments) => info(&arguments, output).await,
+    }
+}
+
+async fn list(arguments: &ListArguments, output: &Output) -> Result<(), Failure> {
+    let context = Context::find(&arguments.cloud)?;
+    let network = context.network().await?;
+    let infos = read_all(&network).await.map_err(|error| context.chain_failure(error))?;
+    output.data(&infos, |infos| {
+        if infos.is_empty() {
+            return "no operators".to_owned();
+        }
+        infos.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+async fn info(arguments: &InfoArguments, output: &Output) -> Result<(), Failure> {
+    let context = Context::find(&arguments.cloud)?;
+    let network = context.network().await?;
+    let read = async {
+        let view = network.view().await?;
+        if !network.is_operator(&view, arguments.address).await? {
+            return Ok(None);
+        }
+        let apps = network.apps(&view).await?;
+        read_one(&network, &view, &apps, arguments.address).await.map(Some)
+    };
+    let info = read.await.map_err(|error| context.chain_failure(error))?;
+    let info = info.ok_or_else(|| {
+        Failure::input(format!("{} is no operator", arguments.address), "see `vouch operator list`")
+    })?;
+    output.data(&info, describe);
+    Ok(())
+}
+
+async fn read_all(network: &Network) -> Result<Vec<OperatorInfo>, vouch_chain::Error> {
+    let view = network.view().await?;
+    let apps = network.apps(&view).await?;
+    let mut infos = Vec::new();
+    for operator in network.operators(&view).await? {
+        infos.push(read_one(network, &view, &apps, operator).await?);
+    }
+    Ok(infos)
+}
+
+async fn read_one(network: &Network, view: &Finalized, apps: &[App], operator: Address) -> Result<OperatorInfo, vouch_chain::Error> {
+    let mut stakes = Vec::new();
+    for stake in &network.contracts().stakes {
+        let shares = network.operator_shares(view, operator, stake.strategy).await?;
+        stakes.push(Stake { symbol: stake.symbol.clone(), strategy: stake.strategy, shares });
+    }
+    let mut memberships = Vec::new();
+    for app in apps {
+        if network.members(view, app.operator_set_id).await?.contains(&operator) {
+            let weights = weights(network, view, app.operator_set_id, operator).await?;
+            memberships.push(Membership { app: app.id.0, operator_set_id: app.operator_set_id, weights });
+        }
+    }
+    let allocation_delay_blocks = network.allocation_delay(view, operator).await?;
+    Ok(OperatorInfo { operator, stakes, allocation_delay_blocks, apps: memberships })
+}
+
+async fn weights(network: &Network, view: &Finalized, set: u32, operator: Address) -> Result<Option<Vec<U256>>, vouch_chain::Error> {
+    let Some(key) = network.latest_table(view, set, B256::ZERO).await? else { return Ok(None) };
+    let table = network.table(view, key).await?;
+    Ok(table.index_of(operator).map(|index| table.table.infos()[index].weights.clone()))
+}
+
+fn line(info: &OperatorInfo) -> String {
+    let stakes = info.stakes.iter().map(|stake| format!("{} {}", stake.shares, stake.symbol)).collect::<Vec<_>>().join(", ");
+    format!("{}  {stakes}, {} apps", info.operator, info.apps.len())
+}
+
+fn describe(info: &OperatorInfo) -> String {
+    let delay = info.allocation_delay_blocks.map_or("not in effect yet".to_owned(), |blocks| format!("{blocks} blocks"));
+    let mut lines = vec![format!("operator   {}", info.operator), format!("delay      {delay} until an allocation counts")];
+    lines.extend(info.stakes.iter().map(|stake| format!("stake      {} {} in {}", stake.shares, stake.symbol, stake.strategy)));
+    lines.extend(info.apps.iter().map(|membership| {
+        let weights = membership.weights.as_ref().map_or("in no table yet".to_owned(), |weights| {
+            format!("weights {}", weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        });
+        format!("app        {} (set {}), {weights}", membership.app, membership.operator_set_id)
+    }));
+    lines.join("\n")
+}

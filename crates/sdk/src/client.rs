@@ -1,0 +1,190 @@
+use std::time::Duration;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{B256, Bytes, U256};
+use rand::RngCore;
+use reqwest::Method;
+use vouch_api::{AppView, CallRequest, Clock, PAYLOAD_BYTES_MAX, Receipt, Status};
+use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
+
+use crate::http::{Ask, Error, Http};
+use crate::receipt::{Lie, check};
+
+/// How long an upload may take.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long after a call's deadline its answer may still be on the way.
+const CALL_GRACE: Duration = Duration::from_secs(10);
+/// The most bytes of a receipt: the largest output in hexadecimal, with its proofs.
+const RECEIPT_BYTES_MAX: usize = (128 << 20) + (4 << 20);
+
+/// What a caller may choose about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallOptions {
+    /// Seconds from the gateway's clock within which an answer counts, and must be posted for contracts to act on it.
+    pub deadline_seconds: u64,
+    /// How long to wait for the answer; the deadline may lie far beyond, for contracts.
+    pub patience: Duration,
+    /// The block whose randomness seeds the run; zero: the request id alone.
+    pub seed_block: u64,
+    /// In the smallest unit of the app's fee token.
+    pub max_fee: U256,
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self { deadline_seconds: 600, patience: Duration::from_secs(110), seed_block: 0, max_fee: U256::ZERO }
+    }
+}
+
+/// A request as its client signed it. Sending it again never runs it twice: the receipt of the first time is the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCall {
+    pub request: Request,
+    pub signature: Bytes,
+    pub payload: Bytes,
+}
+
+impl SignedCall {
+    /// Signs `request` under `domain`, which is the BatchRegistry's.
+    ///
+    /// # Errors
+    /// Fails only for a key that is none.
+    pub fn sign(request: Request, payload: &[u8], domain: &Domain, signer: &PrivateKeySigner) -> Result<Self, Error> {
+        let signature = ecdsa::sign(request.digest(domain), &signer.to_bytes().0).map_err(Error::Sign)?;
+        Ok(Self { request, signature: signature.to_vec().into(), payload: payload.to_vec().into() })
+    }
+
+    pub fn id(&self) -> RequestId {
+        self.request.id()
+    }
+}
+
+/// A gateway's client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+    domain: Domain,
+}
+
+impl Client {
+    /// `domain` is that of the deployment on which the apps live; a gateway of another one is not believed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`]; nothing is sent yet.
+    pub fn new(gateway: &str, domain: Domain) -> Result<Self, Error> {
+        Ok(Self { http: Http::new(gateway)?, domain })
+    }
+
+    /// The gateway's address.
+    pub fn gateway(&self) -> &str {
+        self.http.base()
+    }
+
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.http.json(Ask::get("/v1/status"), "a status").await
+    }
+
+    pub async fn clock(&self) -> Result<Clock, Error> {
+        self.http.json(Ask::get("/v1/clock"), "a clock").await
+    }
+
+    /// Every app that the gateway knows.
+    pub async fn apps(&self) -> Result<Vec<AppView>, Error> {
+        self.http.json(Ask::get("/v1/apps"), "a list of apps").await
+    }
+
+    pub async fn app(&self, app: B256) -> Result<AppView, Error> {
+        let view: AppView = self.http.json(Ask::get(format!("/v1/apps/{app}")), "an app").await?;
+        if view.app != app {
+            return Err(Error::BadAnswer { what: "an app", detail: format!("it is app {}", view.app) });
+        }
+        Ok(view)
+    }
+
+    /// Uploads the artifact of a finalized release under its SHA-256.
+    pub async fn upload_artifact(&self, digest: B256, bytes: Vec<u8>) -> Result<(), Error> {
+        let body = Some(("application/octet-stream", bytes));
+        let path = format!("/v1/artifacts/{digest}");
+        let ask = Ask { method: Method::PUT, path, body, timeout: UPLOAD_TIMEOUT, bytes_max: 1 << 10 };
+        self.http.send(ask).await.map(|_| ())
+    }
+
+    /// The receipt of an earlier call, checked as far as it can be without a chain; see [`crate::verify`] for the rest.
+    pub async fn receipt(&self, id: B256) -> Result<Receipt, Error> {
+        let ask = Ask { bytes_max: RECEIPT_BYTES_MAX, ..Ask::get(format!("/v1/receipts/{id}")) };
+        let receipt: Receipt = self.http.json(ask, "a receipt").await?;
+        let checked = check(&receipt, &self.domain)?;
+        if checked.request_id().0 != id {
+            return Err(Lie::AnotherRequest { expected: id, found: checked.request_id().0 }.into());
+        }
+        Ok(receipt)
+    }
+
+    /// Asks `program` of `app` and waits for a certified answer to exactly that, whatever its status.
+    ///
+    /// The certificate itself is not checked here: that takes the chain, see [`crate::verify`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the gateway's reason; [`Error::Lie`] when the receipt is no answer to this request.
+    pub async fn call(
+        &self,
+        app: B256,
+        program: B256,
+        payload: &[u8],
+        signer: &PrivateKeySigner,
+        options: &CallOptions,
+    ) -> Result<Receipt, Error> {
+        let request = self.request(app, program, payload, signer, options).await?;
+        let signed = SignedCall::sign(request, payload, &self.domain, signer)?;
+        self.send(&signed, options.patience).await
+    }
+
+    /// A request of `signer` with a random nonce and the gateway's time, not yet signed.
+    pub async fn request(
+        &self,
+        app: B256,
+        program: B256,
+        payload: &[u8],
+        signer: &PrivateKeySigner,
+        options: &CallOptions,
+    ) -> Result<Request, Error> {
+        let time = self.clock().await?.time;
+        Ok(Request {
+            app: AppId(app),
+            program_id: ProgramId(program),
+            client: signer.address(),
+            nonce: rand::rngs::OsRng.next_u64(),
+            payload_hash: pages::root(payload),
+            time,
+            seed_block: options.seed_block,
+            deadline: time.saturating_add(options.deadline_seconds),
+            max_fee: options.max_fee,
+        })
+    }
+
+    /// Sends a signed call; the same one may be sent again after a failure.
+    pub async fn send(&self, call: &SignedCall, patience: Duration) -> Result<Receipt, Error> {
+        if call.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(Error::PayloadTooLarge { length: call.payload.len(), length_max: PAYLOAD_BYTES_MAX });
+        }
+        let body = CallRequest {
+            request: (&call.request).into(),
+            client_signature: call.signature.clone(),
+            payload: call.payload.clone(),
+        };
+        let body = serde_json::to_vec(&body).expect("a request has string keys only");
+        let ask = Ask {
+            method: Method::POST,
+            path: "/v1/calls".to_owned(),
+            body: Some(("application/json", body)),
+            timeout: patience + CALL_GRACE,
+            bytes_max: RECEIPT_BYTES_MAX,
+        };
+        let receipt: Receipt = self.http.json(ask, "a receipt").await?;
+        let checked = check(&receipt, &self.domain)?;
+        if checked.request_id() != call.id() {
+            return Err(Lie::AnotherRequest { expected: call.id().0, found: checked.request_id().0 }.into());
+        }
+        Ok(receipt)
+    }
+}
