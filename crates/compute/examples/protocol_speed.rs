@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use vouch_compute::artifact::{self, ArtifactStore};
 use vouch_compute::driver::{Driver, Loaded, RunInput};
+use vouch_compute::lane::chain::ChainView;
 use vouch_compute::program::Program;
 use vouch_compute::wasm::{Compiler, Config, WasmDriver};
-use nix::sys::resource::{UsageWho, getrusage};
 use world::{LANE, World, request};
 
 const CLIENTS: usize = 64;
@@ -52,10 +53,15 @@ fn bare(loaded: &Arc<dyn Loaded>) -> f64 {
     f64::from(runs) / start.elapsed().as_secs_f64()
 }
 
+fn cursor(world: &World) -> u64 {
+    world.chain.lane(LANE).map_or(0, |lane| lane.cursor)
+}
+
 /// User and system time of this process.
 fn cpu() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
-    let seconds = |time: nix::sys::time::TimeVal| Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64);
+    let seconds =
+        |time: nix::sys::time::TimeVal| Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()) as u64);
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
@@ -63,7 +69,7 @@ fn cpu() -> Duration {
 async fn certified(world: &World) -> (f64, f64, f64) {
     let nonce = AtomicU64::new(1 << 32);
     let (start, cpu_before) = (Instant::now(), cpu());
-    let first = world.chain.lane_now().cursor;
+    let first = cursor(world);
     let client = || async {
         let mut calls = 0u32;
         while start.elapsed() < MEASURE {
@@ -90,7 +96,7 @@ async fn certified(world: &World) -> (f64, f64, f64) {
     let clients = futures::future::join_all((0..CLIENTS).map(|_| client()));
     let (calls, ()) = tokio::join!(clients, posting);
     let calls = f64::from(calls.iter().sum::<u32>());
-    let batches = (world.chain.lane_now().cursor - first).max(1) as f64;
+    let batches = (cursor(world) - first).max(1) as f64;
     (calls / MEASURE.as_secs_f64(), (cpu() - cpu_before).as_secs_f64() * 1e3 / calls, calls / batches)
 }
 
@@ -117,7 +123,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let latency = idle(&world).await?;
         let (rate, cpu_ms, per_batch) = certified(&world).await;
         let ratio = rate / (alone / 4.0);
-        println!("{name}: driver alone {alone:.0}/s, certified {rate:.0}/s, ratio to a quarter {ratio:.2}, idle p50 {latency:?}");
+        println!(
+            "{name}: driver alone {alone:.0}/s, certified {rate:.0}/s, ratio to a quarter {ratio:.2}, idle p50 {latency:?}"
+        );
         println!("  {cpu_ms:.2} ms of CPU a call, {per_batch:.0} calls a batch");
         std::fs::remove_dir_all(folder)?;
     }

@@ -58,6 +58,8 @@ pub struct Config {
     pub results_bytes_max: usize,
     /// How long one peer may take to say what it holds of ours.
     pub peer_timeout: Duration,
+    /// How long batch data is kept after its table's time; must exceed the profile's whole time.
+    pub retention: Duration,
     /// The operator's word that this store was deleted, copied or otherwise may have forgotten something.
     pub restored: bool,
 }
@@ -74,6 +76,7 @@ impl Config {
             results_max: 65_536,
             results_bytes_max: 256 << 20,
             peer_timeout: Duration::from_secs(3),
+            retention: Duration::from_secs(60 * 86_400),
             restored: false,
         }
     }

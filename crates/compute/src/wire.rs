@@ -364,3 +364,46 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let (value, trailing) = postcard::take_from_bytes(rest).map_err(|_| Error::Malformed)?;
     if trailing.is_empty() { Ok(value) } else { Err(Error::Malformed) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn calls_and_answers_survive_the_wire() {
+        let call = Call::Held(Signer::Gateway(Address::repeat_byte(1)));
+        assert_eq!(Call::decode(&call.encode()), Ok(call));
+        let answer = Answer::Refused(Refusal::SlotTaken { signed: BatchHash(B256::repeat_byte(2)) });
+        assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
+    }
+
+    #[test]
+    fn bodies_out_of_bounds_are_refused() {
+        let request = SignedRequest { request: Request::default(), signature: Bytes::new(), payload: Bytes::new() };
+        let call = |count: usize| {
+            let requests = vec![request.clone(); count];
+            Call::Execute(ExecuteCall { app: AppId::ZERO, program_id: ProgramId::ZERO, requests })
+        };
+        assert!(Call::decode(&call(REQUESTS_PER_BATCH_MAX).encode()).is_ok());
+        let error = Call::decode(&call(REQUESTS_PER_BATCH_MAX + 1).encode());
+        assert!(matches!(error, Err(Error::TooMany { field: "requests", .. })), "{error:?}");
+        assert_eq!(Call::decode(&call(0).encode()), Err(Error::Missing { field: "requests" }));
+        let large = vec![VERSION; BODY_BYTES_MAX + 1];
+        assert_eq!(Call::decode(&large), Err(Error::TooLarge { found: large.len(), max: BODY_BYTES_MAX }));
+        let mut trailing = call(1).encode();
+        trailing.push(0);
+        assert_eq!(Call::decode(&trailing), Err(Error::Malformed));
+        assert_eq!(Call::decode(&[2, 0]), Err(Error::Version { found: Some(2) }));
+        assert_eq!(Call::decode(&[]), Err(Error::Version { found: None }));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            let body = [&[VERSION], body.as_slice()].concat();
+            let _ = Call::decode(&body);
+            let _ = Answer::decode(&body);
+        }
+    }
+}

@@ -11,6 +11,9 @@ use crate::quorum;
 use crate::store::Error;
 use crate::wire::{Answer, CertifyCall, HOLDINGS_MAX, Holding, Refusal, Signer};
 
+/// Batches removed at a time at most.
+const PRUNE_MAX: usize = 256;
+
 /// Answers a round 3 call.
 ///
 /// What this executor signed itself is kept on credit, without a pairing: the certificate is checked by whoever uses it.
@@ -142,6 +145,7 @@ pub fn housekeep(inner: &Inner) -> Result<(), Error> {
             inner.store().prune(lane, state.cursor, clock)?;
         }
     }
+    inner.store().prune_batches(clock.saturating_sub(inner.config.retention.as_secs()), PRUNE_MAX)?;
     inner.store().flush()
 }
 

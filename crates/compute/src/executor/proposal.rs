@@ -192,7 +192,7 @@ fn reserve_and_sign(
     let failed = |error| inner.store_failed(&error);
     match inner.store().reserve(&record, cursor).map_err(failed)? {
         Reservation::Granted => {
-            inner.store().keep_data(call.header.hash(), data).map_err(failed)?;
+            inner.store().keep_data(&call.header, data).map_err(failed)?;
             Ok(sign(inner, &call.header))
         }
         Reservation::Taken(found) => Err(taken(inner, &found, signed_header(call))),

@@ -25,6 +25,8 @@ const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
 const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
 const BATCHES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("batches");
 const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
+/// Key: the table's time (big endian) ‖ batch hash, so that the oldest batches come first.
+const AGES: TableDefinition<&[u8], ()> = TableDefinition::new("ages");
 const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
 
 /// A reserved slot. The signature itself is not kept: BLS signatures are deterministic, so signing the same header
@@ -83,6 +85,7 @@ impl ExecutorStore {
             for table in [BATCHES, DATA, HELD] {
                 transaction.open_table(table)?;
             }
+            transaction.open_table(AGES)?;
             Ok(())
         })?;
         let store = Self { slots, batches, seen: Mutex::default() };
@@ -170,8 +173,30 @@ impl ExecutorStore {
     }
 
     /// Keeps the data of a batch that is about to be signed.
-    pub fn keep_data(&self, batch: BatchHash, data: &[u8]) -> Result<(), Error> {
-        self.batches.write_soon(|transaction| put(transaction, DATA, batch.as_ref(), data))
+    pub fn keep_data(&self, header: &Batch, data: &[u8]) -> Result<(), Error> {
+        self.batches.write_soon(|transaction| put_data(transaction, header, data))
+    }
+
+    /// Removes the oldest batches whose table is older than `before` (Unix seconds), at most `max` of them.
+    pub fn prune_batches(&self, before: u64, max: usize) -> Result<(), Error> {
+        let end = u32::try_from(before).unwrap_or(u32::MAX).to_be_bytes();
+        let expired: Vec<Vec<u8>> = self.batches.read(|transaction| {
+            let ages = transaction.open_table(AGES)?;
+            let range = ages.range(..end.as_slice())?.take(max);
+            range.map(|entry| Ok(entry?.0.value().to_vec())).collect()
+        })?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        self.batches.write_soon(|transaction| {
+            for key in &expired {
+                transaction.open_table(AGES)?.remove(key.as_slice())?;
+                for table in [BATCHES, DATA] {
+                    transaction.open_table(table)?.remove(&key[4..])?;
+                }
+            }
+            Ok(())
+        })
     }
 
     pub fn data(&self, batch: BatchHash) -> Result<Option<Bytes>, Error> {
@@ -192,7 +217,7 @@ impl ExecutorStore {
         self.batches.write_soon(|transaction| {
             put(transaction, BATCHES, hash.as_ref(), &encode(&kept))?;
             if let Some(data) = &batch.data {
-                put(transaction, DATA, hash.as_ref(), data)?;
+                put_data(transaction, &batch.header, data)?;
             }
             holdings.iter().try_for_each(|(signer, holding)| hold(transaction, *signer, holding))
         })
@@ -318,6 +343,13 @@ fn put(
     Ok(())
 }
 
+fn put_data(transaction: &WriteTransaction, header: &Batch, data: &[u8]) -> Result<(), redb::Error> {
+    let hash = header.hash();
+    let age = [&header.reference_timestamp.to_be_bytes(), hash.as_ref() as &[u8]].concat();
+    transaction.open_table(AGES)?.insert(age.as_slice(), ())?;
+    put(transaction, DATA, hash.as_ref(), data)
+}
+
 fn hold(transaction: &WriteTransaction, signer: Signer, holding: &Holding) -> Result<(), redb::Error> {
     let mut key = signer_key(signer);
     key.extend(LaneKey::of(&holding.header).key());
@@ -333,5 +365,65 @@ fn signer_key(signer: Signer) -> Vec<u8> {
     match signer {
         Signer::Operator(operator) => [&[0], operator.as_ref() as &[u8]].concat(),
         Signer::Gateway(address) => [&[1], address.as_slice()].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{Address, B256};
+
+    fn open(folder: &Path) -> ExecutorStore {
+        let identity = Identity::new("executor", 31_337, Address::ZERO, B256::ZERO);
+        ExecutorStore::open(folder, &identity, 1).unwrap()
+    }
+
+    fn record(sequence: u64, deadline: u64) -> SlotRecord {
+        let header = Batch { lane: 1, sequence, reference_timestamp: 100 * sequence as u32, ..Batch::default() };
+        let requests = vec![(RequestId(B256::with_last_byte(sequence as u8)), deadline)];
+        SlotRecord { header, gateway_signature: EcdsaSignatureBytes::ZERO, requests }
+    }
+
+    const LANE: LaneKey = LaneKey { app: vouch_core::AppId::ZERO, lane: 1 };
+
+    #[test]
+    fn a_pruned_slot_is_never_reserved_again_not_even_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        for sequence in 1..=3 {
+            assert_eq!(store.reserve(&record(sequence, 50), sequence - 1).unwrap(), Reservation::Granted);
+        }
+        store.prune(LANE, 2, 50).unwrap();
+        assert!(
+            store.slot(LANE, 1).unwrap().is_some(),
+            "its request can still be repeated until its deadline has passed"
+        );
+        store.prune(LANE, 2, 51).unwrap();
+        assert!(store.slot(LANE, 2).unwrap().is_none() && store.slot(LANE, 3).unwrap().is_some());
+        drop(store);
+        let other = record(2, 99);
+        assert_eq!(open(folder.path()).reserve(&other, 0).unwrap(), Reservation::Pruned { through: 2 });
+    }
+
+    #[test]
+    fn requests_in_the_lane_are_remembered_across_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path()).reserve(&record(1, 50), 0).unwrap();
+        let mut again = record(2, 50);
+        again.requests = record(1, 50).requests;
+        let expected = Reservation::Repeated(again.requests[0].0);
+        assert_eq!(open(folder.path()).reserve(&again, 1).unwrap(), expected);
+    }
+
+    #[test]
+    fn batches_are_removed_when_their_time_has_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let (old, new) = (record(1, 0).header, record(2, 0).header);
+        store.keep_data(&old, b"old").unwrap();
+        store.keep_data(&new, b"new").unwrap();
+        store.prune_batches(200, 10).unwrap();
+        assert_eq!(store.data(old.hash()).unwrap(), None);
+        assert_eq!(store.data(new.hash()).unwrap().unwrap().as_ref(), b"new");
     }
 }

@@ -154,3 +154,70 @@ fn subject(report: &Report) -> RequestId {
         Report::Refused(request, _) => *request,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: RequestId = RequestId(B256::repeat_byte(1));
+
+    fn ran(output: u8) -> Vec<Report> {
+        vec![Report::Ran(Exchange { request_id: ONE, output_hash: B256::repeat_byte(output), ..Exchange::default() })]
+    }
+
+    /// Weights 400, 300, 200, 100; 667 must agree.
+    fn agreement() -> Agreement {
+        Agreement::new(vec![ONE], [400, 300, 200, 100].map(U256::from).to_vec(), U256::from(667))
+    }
+
+    fn after(answers: &[(usize, Vec<Report>)]) -> Agreement {
+        let mut agreement = agreement();
+        answers.iter().for_each(|(member, reports)| agreement.reports(*member, reports));
+        agreement
+    }
+
+    #[test]
+    fn weight_counts_and_not_heads() {
+        let two_heavy = after(&[(0, ran(1)), (1, ran(1))]);
+        assert!(matches!(two_heavy.verdict(0), Verdict::Agreed(_)) && two_heavy.is_decided());
+        let three_light = after(&[(1, ran(1)), (2, ran(1)), (3, ran(1))]);
+        assert_eq!(three_light.verdict(0), Verdict::Open);
+    }
+
+    #[test]
+    fn one_wei_short_is_no_agreement() {
+        let mut short = Agreement::new(vec![ONE], vec![U256::from(666), U256::from(334)], U256::from(667));
+        short.reports(0, &ran(1));
+        assert_eq!(short.verdict(0), Verdict::Open);
+        short.silent(1, "late");
+        assert_eq!(short.verdict(0), Verdict::Hopeless);
+    }
+
+    #[test]
+    fn a_member_counts_once() {
+        let twice = after(&[(0, ran(1)), (0, ran(1))]);
+        assert_eq!(twice.verdict(0), Verdict::Open);
+    }
+
+    #[test]
+    fn a_split_is_hopeless_before_the_rest_answers() {
+        let split = after(&[(0, ran(1)), (1, ran(2))]);
+        assert_eq!(split.verdict(0), Verdict::Open, "the last two could still join the first");
+        let split = after(&[(0, ran(1)), (1, ran(2)), (2, ran(3))]);
+        assert!(split.verdict(0) == Verdict::Hopeless && split.is_decided());
+    }
+
+    #[test]
+    fn a_list_of_another_form_counts_as_silence() {
+        for reports in [vec![], [ran(1), ran(1)].concat(), vec![Report::Refused(RequestId::ZERO, Refusal::Busy)]] {
+            let odd = after(&[(0, reports)]);
+            assert!(matches!(odd.said(0)[0], Some(Said::Nothing(_))));
+        }
+    }
+
+    #[test]
+    fn dissent_is_a_leaf_other_than_the_agreed_one() {
+        let agreement = after(&[(0, ran(1)), (1, ran(1)), (2, ran(2)), (3, vec![Report::Refused(ONE, Refusal::Busy)])]);
+        assert_eq!([0, 1, 2, 3].map(|member| agreement.dissents(member)), [false, false, true, false]);
+    }
+}

@@ -80,7 +80,18 @@ impl Pipeline {
             }
         }
         let queue = Queue::new(shared.config.limits);
-        Ok(Self { shared, lane, calls, queue, last, executing: None, ready: None, gathering: None, signing: None, unfinished })
+        Ok(Self {
+            shared,
+            lane,
+            calls,
+            queue,
+            last,
+            executing: None,
+            ready: None,
+            gathering: None,
+            signing: None,
+            unfinished,
+        })
     }
 
     /// Runs until every sender of calls is gone.

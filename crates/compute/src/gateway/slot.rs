@@ -45,3 +45,50 @@ pub fn next_slot(last: Option<&Batch>, lane: &LaneState, standing: Standing) -> 
     }
     if slot.sequence > lane.last_allowed() { Err(Blocked::WindowFull) } else { Ok(slot) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{Address, B256};
+
+    fn lane(cursor: u64, tip: BatchHash) -> LaneState {
+        LaneState { gateway: Address::ZERO, window: 4, cursor, tip, tip_sequence: cursor }
+    }
+
+    fn header(sequence: u64) -> Batch {
+        Batch { sequence, ..Batch::default() }
+    }
+
+    #[test]
+    fn the_first_slot_has_no_parent() {
+        let slot = next_slot(None, &lane(0, BatchHash::ZERO), Standing::Clear).unwrap();
+        assert_eq!(slot, NextSlot { sequence: 1, parent: BatchHash::ZERO, parent_header: None });
+    }
+
+    #[test]
+    fn slots_follow_the_newest_one_up_to_the_window() {
+        let last = header(3);
+        let slot = next_slot(Some(&last), &lane(0, BatchHash::ZERO), Standing::Clear).unwrap();
+        assert_eq!((slot.sequence, slot.parent), (4, last.hash()));
+        let full = next_slot(Some(&header(4)), &lane(0, BatchHash::ZERO), Standing::Clear);
+        assert_eq!(full, Err(Blocked::WindowFull));
+    }
+
+    #[test]
+    fn after_a_skip_the_parent_is_the_tip() {
+        let tip = BatchHash(B256::repeat_byte(1));
+        let slot = next_slot(Some(&header(3)), &lane(8, tip), Standing::Clear).unwrap();
+        assert_eq!(slot, NextSlot { sequence: 9, parent: tip, parent_header: None });
+        let posted = next_slot(Some(&header(3)), &lane(3, header(3).hash()), Standing::Clear).unwrap();
+        assert_eq!(posted.parent_header, Some(header(3)), "executors whose view lags need the header");
+    }
+
+    #[test]
+    fn a_floor_over_the_whole_window_needs_a_skip() {
+        let before = next_slot(None, &lane(0, BatchHash::ZERO), Standing::Floor(4));
+        assert_eq!(before, Err(Blocked::SkipNeeded));
+        assert_eq!(next_slot(None, &lane(4, BatchHash::ZERO), Standing::Floor(4)).unwrap().sequence, 5);
+        let asking = next_slot(None, &lane(0, BatchHash::ZERO), Standing::Asking { saved: None });
+        assert_eq!(asking, Err(Blocked::NotReady));
+    }
+}

@@ -96,15 +96,14 @@ impl FakeChain {
             LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
         let head = Head { number: 100, timestamp: NOW };
         let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
-        Arc::new(Self { state: Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao }), tables: Mutex::default() })
+        Arc::new(Self {
+            state: Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao }),
+            tables: Mutex::default(),
+        })
     }
 
     pub fn change(&self, change: impl FnOnce(&mut ChainState)) {
         change(&mut self.state.lock().unwrap());
-    }
-
-    pub fn lane_now(&self) -> LaneState {
-        self.state.lock().unwrap().lane
     }
 
     /// As if everything up to `header` had been posted and finalized.
@@ -163,7 +162,14 @@ impl ChainView for FakeChain {
 
     fn table(&self, app: AppId, key: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
         let known = app == APP && key.is_zero() && self.state.lock().unwrap().tables.contains(&reference_timestamp);
-        known.then(|| self.tables.lock().unwrap().entry(reference_timestamp).or_insert_with(|| Arc::new(table(reference_timestamp))).clone())
+        known.then(|| {
+            self.tables
+                .lock()
+                .unwrap()
+                .entry(reference_timestamp)
+                .or_insert_with(|| Arc::new(table(reference_timestamp)))
+                .clone()
+        })
     }
 
     fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
