@@ -1,1 +1,99 @@
-fn main() {}
+//! The one Vouch binary: runs a cloud or a part of it, deploys and calls apps, and verifies what they answered.
+
+mod command;
+mod context;
+mod failure;
+mod local;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Run containers and WebAssembly off-chain; let smart contracts trust the answers.
+#[derive(Parser)]
+#[command(name = "vouch", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    /// Print machine-readable JSON to stdout
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a whole local cloud: chain, contracts, four operators and a gateway
+    Up(command::up::Arguments),
+    /// Check that this machine can run Vouch; one line and one command for each missing thing
+    Doctor(command::doctor::Arguments),
+    /// Write, deploy, call and inspect apps
+    #[command(subcommand)]
+    App(command::app::Command),
+    /// Inspect operators
+    #[command(subcommand)]
+    Operator(command::operator::Command),
+    /// Show a receipt, or verify it against the chain alone
+    #[command(subcommand)]
+    Receipt(command::receipt::Command),
+    /// Run roles of a node from a configuration file
+    Node(command::node::Arguments),
+    /// Check this build against a folder of golden vectors
+    Vectors(command::vectors::Arguments),
+    /// Print the OpenAPI document of the node's HTTP API
+    Openapi(command::generated::OpenapiArguments),
+    /// Print this reference as Markdown
+    Reference(command::generated::ReferenceArguments),
+    /// Entry points for the binary's own child processes
+    #[command(subcommand, hide = true)]
+    Internal(command::internal::Command),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Child processes of the binary run before any thread or TLS provider exists.
+    if let Command::Internal(command) = arguments.command {
+        return command::internal::run(command);
+    }
+    let output = Output::new(arguments.json);
+    match run(arguments.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| Failure::bug("a TLS provider was installed twice"))?;
+    if !matches!(command, Command::Node(_)) {
+        command::node::log_to_stderr("warn");
+    }
+    match command {
+        Command::Doctor(arguments) => command::doctor::run(arguments, output),
+        Command::Vectors(arguments) => command::vectors::run(arguments, output),
+        Command::Openapi(arguments) => command::generated::openapi(arguments),
+        Command::Reference(arguments) => command::generated::reference(arguments, &Arguments::command()),
+        Command::Up(arguments) => block_on(command::up::run(arguments, output)),
+        Command::App(command) => block_on(command::app::run(command, output)),
+        Command::Operator(command) => block_on(command::operator::run(command, output)),
+        Command::Receipt(command) => block_on(command::receipt::run(command, output)),
+        Command::Node(arguments) => block_on(command::node::run(arguments)),
+        Command::Internal(_) => Err(Failure::bug("internal commands are dispatched first")),
+    }
+}
+
+fn block_on(future: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::host(format!("the async runtime did not start: {source}"), "check this machine's limits with `vouch doctor`"))?;
+    let result = runtime.block_on(future);
+    // Blocking work (a program that is still running) must not hold up the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    result
+}

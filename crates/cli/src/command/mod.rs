@@ -1,0 +1,11 @@
+//! One module per command.
+
+pub mod app;
+pub mod doctor;
+pub mod generated;
+pub mod internal;
+pub mod node;
+pub mod operator;
+pub mod receipt;
+pub mod up;
+pub mod vectors;
