@@ -28,7 +28,7 @@ pub async fn execute(inner: &Arc<Inner>, call: ExecuteCall) -> Result<Answer, Re
 
 fn report(id: RequestId, outcome: Outcome) -> (Report, Bytes) {
     match outcome {
-        Ok(ran) => (Report::Ran(ran.exchange.clone()), ran.output.clone()),
+        Ok(ran) => (Report::Ran(ran.exchange), ran.output.clone()),
         Err(refusal) => (Report::Refused(id, refusal), Bytes::new()),
     }
 }

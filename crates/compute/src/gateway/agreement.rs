@@ -83,7 +83,7 @@ impl Agreement {
         let best = row.leaves.values().max_by_key(|(weight, _)| *weight);
         let best_weight = best.map_or(U256::ZERO, |(weight, _)| *weight);
         if let Some((_, exchange)) = best.filter(|(weight, _)| *weight >= self.threshold) {
-            return Verdict::Agreed(exchange.clone());
+            return Verdict::Agreed(*exchange);
         }
         if best_weight.saturating_add(self.open_weight()) < self.threshold { Verdict::Hopeless } else { Verdict::Open }
     }
@@ -140,7 +140,7 @@ impl Row {
             Report::Refused(_, refusal) => Said::Refused(refusal.clone()),
             Report::Ran(exchange) => {
                 let leaf = exchange.leaf();
-                let entry = self.leaves.entry(leaf).or_insert_with(|| (U256::ZERO, exchange.clone()));
+                let entry = self.leaves.entry(leaf).or_insert_with(|| (U256::ZERO, *exchange));
                 entry.0 = entry.0.saturating_add(weight);
                 Said::Leaf(leaf)
             }
