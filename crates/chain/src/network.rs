@@ -26,7 +26,7 @@ pub use apps::{App, NewApp, Release};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
 pub use consume::CertifiedAnswer;
 pub use evidence::{Evidence, SignedBatch, Slash};
-pub use operators::WHOLE_MAGNITUDE;
+pub use operators::{Allocation, WHOLE_MAGNITUDE};
 pub use tables::{RecordedTable, TableKey};
 pub use wager::{Outcome, Wager};
 

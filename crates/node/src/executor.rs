@@ -8,7 +8,7 @@ use std::time::Duration;
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::Address;
 use vouch_chain::keys::{self, Cost, Password};
-use vouch_chain::network::WHOLE_MAGNITUDE;
+use vouch_chain::network::{Allocation, WHOLE_MAGNITUDE};
 use vouch_chain::{Network, Sender};
 use vouch_coding::Srs;
 use vouch_compute::executor::{self, Executor, Keys};
@@ -140,13 +140,14 @@ impl ExecutorRole {
             return Ok(());
         }
         let strategies = &record.strategies;
-        let stakes = network.slashable_stake(&view, set, self.address(), strategies, 0).await?;
-        if stakes.iter().all(|stake| stake.is_zero()) {
-            if !network.has_allocation(&view, set, self.address(), strategies).await? {
+        // Joining asks for stake that can be slashed, so the allocation must hold first.
+        match network.allocation(&view, set, self.address(), strategies).await? {
+            Allocation::None => {
                 let effective = network.allocate(&self.sender, set, strategies, self.magnitude).await?;
-                tracing::info!(set, effective, "node.executor.allocate");
+                return Ok(tracing::info!(set, effective, "node.executor.allocate"));
             }
-            return Ok(());
+            Allocation::Pending { .. } => return Ok(()),
+            Allocation::Effective => {}
         }
         if network.key_of(&view, set, self.address()).await?.is_none() {
             network.register_key(&self.sender, set, secret).await?;

@@ -14,6 +14,17 @@ use crate::sender::Sender;
 /// An operator's whole magnitude in a strategy.
 pub const WHOLE_MAGNITUDE: u64 = 1_000_000_000_000_000_000;
 
+/// How far an allocation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    None,
+    /// Holds from this block on.
+    Pending {
+        effect_block: u64,
+    },
+    Effective,
+}
+
 impl Network {
     /// Registers the sender as an operator without an approver. Its allocation delay starts at the withdrawal delay
     /// whatever is asked for; a smaller one comes after the configuration delay.
@@ -119,27 +130,30 @@ impl Network {
         stakes.pop().ok_or_else(|| Error::inconsistent("getMinimumSlashableStake", "it names no operator"))
     }
 
-    /// Whether the operator has allocated something to an app in one of `strategies`, effective or not yet.
+    /// What the operator has allocated to an app in the first of `strategies` in which it has allocated something.
     ///
     /// # Errors
     /// Fails when the endpoint does not answer.
-    pub async fn has_allocation(
+    pub async fn allocation(
         &self,
         view: &Finalized,
         operator_set_id: u32,
         operator: Address,
         strategies: &[Address],
-    ) -> Result<bool, Error> {
+    ) -> Result<Allocation, Error> {
         for strategy in strategies {
             let operator_set = self.allocation_set(operator_set_id);
             let call =
                 allocation_manager::getAllocationCall { operator, operatorSet: operator_set, strategy: *strategy };
             let allocation = view.call(self.contracts().allocation_manager, &call).await?;
-            if allocation.currentMagnitude != 0 || allocation.pendingDiff != 0 {
-                return Ok(true);
+            if allocation.currentMagnitude != 0 {
+                return Ok(Allocation::Effective);
+            }
+            if allocation.pendingDiff != 0 {
+                return Ok(Allocation::Pending { effect_block: u64::from(allocation.effectBlock) });
             }
         }
-        Ok(false)
+        Ok(Allocation::None)
     }
 
     /// Registers the sender's BLS key for an app's set, with the proof that it has the secret.
