@@ -80,7 +80,8 @@ impl Context {
         };
         let rpc = options.rpc.clone().or_else(|| Some(local.as_ref()?.file.rpc.clone()));
         let gateway = options.gateway.clone().or_else(|| Some(local.as_ref()?.file.gateway.clone()));
-        let deployment = options.deployment.clone().or_else(|| local.as_ref().map(|local| local.path(&local.file.deployment)));
+        let deployment =
+            options.deployment.clone().or_else(|| local.as_ref().map(|local| local.path(&local.file.deployment)));
         Ok(Self {
             rpc: rpc.ok_or_else(|| missing("--rpc"))?,
             gateway: gateway.ok_or_else(|| missing("--gateway"))?,
@@ -90,8 +91,9 @@ impl Context {
     }
 
     pub fn deployment(&self) -> Result<Deployment, Failure> {
-        Deployment::load(&self.deployment)
-            .map_err(|error| Failure::input(chain_of(&error), "name the deployment.json of the chain's contracts with --deployment"))
+        Deployment::load(&self.deployment).map_err(|error| {
+            Failure::input(chain_of(&error), "name the deployment.json of the chain's contracts with --deployment")
+        })
     }
 
     /// The chain with the contracts on it.
@@ -138,9 +140,10 @@ impl Context {
             Error::Unreachable { .. } | Error::Timeout { .. } | Error::BadAnswer { .. } | Error::Rpc { .. } => {
                 Failure::chain(message, self.start_hint("check --rpc"))
             }
-            Error::WrongChain { .. } | Error::WrongGenesis { .. } => {
-                Failure::chain(message, "name the deployment.json of this chain with --deployment, and its endpoint with --rpc")
-            }
+            Error::WrongChain { .. } | Error::WrongGenesis { .. } => Failure::chain(
+                message,
+                "name the deployment.json of this chain with --deployment, and its endpoint with --rpc",
+            ),
             Error::InsufficientFunds { .. } => Failure::input(message, "give the key some of the chain's currency"),
             Error::NotFinalized { .. } | Error::Busy { .. } | Error::NonceTaken { .. } | Error::FeeTooHigh { .. } => {
                 Failure::chain(message, "try again")
@@ -188,18 +191,24 @@ pub async fn anvil_of(network: &Network) -> Option<Anvil> {
 fn lie_failure(lie: &vouch_sdk::Lie) -> Failure {
     let message = format!("the receipt does not hold: {}", chain_of(lie));
     let details = serde_json::json!({ "check": lie.check() });
-    Failure::verification(message, "do not act on it; keep it, it is evidence against who gave it to you").with_details(details)
+    Failure::verification(message, "do not act on it; keep it, it is evidence against who gave it to you")
+        .with_details(details)
 }
 
 /// Who said what, for people.
 fn with_answers(message: &str, problem: &vouch_api::Problem) -> String {
-    problem.answered.iter().fold(message.to_owned(), |text, said| format!("{text}\n  {}: {}", said.operator, said.answer))
+    problem
+        .answered
+        .iter()
+        .fold(message.to_owned(), |text, said| format!("{text}\n  {}: {}", said.operator, said.answer))
 }
 
 fn password_source(options: &KeyOptions, keystore: &Path) -> PasswordSource {
     match &options.password_file {
         Some(file) => PasswordSource::File(file.clone()),
-        None if std::env::var_os(PASSWORD_VARIABLE).is_some() => PasswordSource::Environment(PASSWORD_VARIABLE.to_owned()),
+        None if std::env::var_os(PASSWORD_VARIABLE).is_some() => {
+            PasswordSource::Environment(PASSWORD_VARIABLE.to_owned())
+        }
         None => PasswordSource::Prompt(format!("Password of {}", keystore.display())),
     }
 }
@@ -214,9 +223,13 @@ impl LocalCloud {
         let path = folder.join(CLOUD_FILE);
         let hint = || format!("start one with `vouch up --dir {}` and wait until it is ready", folder.display());
         let size = std::fs::metadata(&path).map(|metadata| metadata.len());
-        let size = size.map_err(|error| Failure::input(format!("there is no cloud: {}: {error}", path.display()), hint()))?;
+        let size =
+            size.map_err(|error| Failure::input(format!("there is no cloud: {}: {error}", path.display()), hint()))?;
         if size > CLOUD_BYTES_MAX {
-            return Err(Failure::input(format!("{} has {size} bytes, at most {CLOUD_BYTES_MAX} are read", path.display()), hint()));
+            return Err(Failure::input(
+                format!("{} has {size} bytes, at most {CLOUD_BYTES_MAX} are read", path.display()),
+                hint(),
+            ));
         }
         let unreadable = |error: &dyn std::fmt::Display| Failure::input(format!("{}: {error}", path.display()), hint());
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
@@ -234,7 +247,10 @@ impl LocalCloud {
     fn keystore(&self, name: &str) -> Result<PathBuf, Failure> {
         let account = self.file.accounts.get(name).ok_or_else(|| {
             let known: Vec<_> = self.file.accounts.keys().map(String::as_str).collect();
-            Failure::input(format!("the cloud has no account `{name}`"), format!("known accounts: {}", known.join(", ")))
+            Failure::input(
+                format!("the cloud has no account `{name}`"),
+                format!("known accounts: {}", known.join(", ")),
+            )
         })?;
         Ok(self.path(&account.keystore))
     }

@@ -26,6 +26,6 @@ mod receipt;
 pub use client::{CallOptions, Client, SignedCall};
 pub use http::Error;
 pub use receipt::{
-    CheckedReceipt, Consumption, Facts, Lie, Standing, VerifiedReceipt, VerifyError, certified_answer, certified_exchange, check,
-    check_facts, verify,
+    CheckedReceipt, Consumption, Facts, Lie, Standing, VerifiedReceipt, VerifyError, certified_answer,
+    certified_exchange, check, check_facts, verify,
 };

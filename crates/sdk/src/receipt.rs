@@ -85,7 +85,9 @@ impl Lie {
             Self::Reads | Self::ReadsWithoutEgress => "reads",
             Self::OutputOfFailure { .. } | Self::Output { .. } => "output",
             Self::Index { .. } | Self::NotInBatch { .. } => "inclusion",
-            Self::CertificateOfAnotherBatch { .. } | Self::CertificateOfAnotherTable { .. } | Self::Certificate(_) => "certificate",
+            Self::CertificateOfAnotherBatch { .. } | Self::CertificateOfAnotherTable { .. } | Self::Certificate(_) => {
+                "certificate"
+            }
             Self::AnotherSet { .. } => "operator-set",
             Self::AnotherProfile { .. } => "profile",
             Self::StateOfStateless => "state",

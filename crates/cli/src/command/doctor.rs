@@ -31,7 +31,10 @@ pub fn run(_: Arguments, output: &Output) -> Result<(), Failure> {
     if missing == 0 {
         return Ok(());
     }
-    Err(Failure::host(format!("{missing} of {} checks failed", checks.len()), "run the commands above, then `vouch doctor` again"))
+    Err(Failure::host(
+        format!("{missing} of {} checks failed", checks.len()),
+        "run the commands above, then `vouch doctor` again",
+    ))
 }
 
 fn line(check: &Check) -> String {
@@ -53,7 +56,8 @@ fn version_of(program: &str, argument: &str) -> Option<String> {
 }
 
 fn node() -> Check {
-    let found = version_of("node", "--version").ok_or("Node.js is not installed; contracts and JavaScript programs are built with it".to_owned());
+    let found = version_of("node", "--version")
+        .ok_or("Node.js is not installed; contracts and JavaScript programs are built with it".to_owned());
     let result = found.and_then(|version| {
         let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
         match major {
@@ -105,7 +109,11 @@ fn disk() -> Check {
     let result = match nix::sys::statvfs::statvfs(Path::new(".")) {
         Ok(stat) => {
             let mib = stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20;
-            if mib >= NEEDED_MIB { Ok(format!("{mib} MiB free here")) } else { Err(format!("{mib} MiB free here; {NEEDED_MIB} are needed")) }
+            if mib >= NEEDED_MIB {
+                Ok(format!("{mib} MiB free here"))
+            } else {
+                Err(format!("{mib} MiB free here; {NEEDED_MIB} are needed"))
+            }
         }
         Err(error) => Err(format!("the free space of this folder cannot be read: {error}")),
     };
@@ -113,6 +121,8 @@ fn disk() -> Check {
 }
 
 fn loopback() -> Check {
-    let result = TcpListener::bind(("127.0.0.1", 0)).map(|_| "127.0.0.1 has free ports".to_owned()).map_err(|error| format!("no port on 127.0.0.1: {error}"));
+    let result = TcpListener::bind(("127.0.0.1", 0))
+        .map(|_| "127.0.0.1 has free ports".to_owned())
+        .map_err(|error| format!("no port on 127.0.0.1: {error}"));
     check("network", result, "ip link set lo up")
 }

@@ -90,9 +90,8 @@ async fn info(arguments: &InfoArguments, output: &Output) -> Result<(), Failure>
         read_one(&network, &view, &apps, arguments.address).await.map(Some)
     };
     let info = read.await.map_err(|error| context.chain_failure(error))?;
-    let info = info.ok_or_else(|| {
-        Failure::input(format!("{} is no operator", arguments.address), "see `vouch operator list`")
-    })?;
+    let info = info
+        .ok_or_else(|| Failure::input(format!("{} is no operator", arguments.address), "see `vouch operator list`"))?;
     output.data(&info, describe);
     Ok(())
 }
@@ -107,7 +106,12 @@ async fn read_all(network: &Network) -> Result<Vec<OperatorInfo>, vouch_chain::E
     Ok(infos)
 }
 
-async fn read_one(network: &Network, view: &Finalized, apps: &[App], operator: Address) -> Result<OperatorInfo, vouch_chain::Error> {
+async fn read_one(
+    network: &Network,
+    view: &Finalized,
+    apps: &[App],
+    operator: Address,
+) -> Result<OperatorInfo, vouch_chain::Error> {
     let mut stakes = Vec::new();
     for stake in &network.contracts().stakes {
         let shares = network.operator_shares(view, operator, stake.strategy).await?;
@@ -124,21 +128,31 @@ async fn read_one(network: &Network, view: &Finalized, apps: &[App], operator: A
     Ok(OperatorInfo { operator, stakes, allocation_delay_blocks, apps: memberships })
 }
 
-async fn weights(network: &Network, view: &Finalized, set: u32, operator: Address) -> Result<Option<Vec<U256>>, vouch_chain::Error> {
+async fn weights(
+    network: &Network,
+    view: &Finalized,
+    set: u32,
+    operator: Address,
+) -> Result<Option<Vec<U256>>, vouch_chain::Error> {
     let Some(key) = network.latest_table(view, set, B256::ZERO).await? else { return Ok(None) };
     let table = network.table(view, key).await?;
     Ok(table.index_of(operator).map(|index| table.table.infos()[index].weights.clone()))
 }
 
 fn line(info: &OperatorInfo) -> String {
-    let stakes = info.stakes.iter().map(|stake| format!("{} {}", stake.shares, stake.symbol)).collect::<Vec<_>>().join(", ");
+    let stakes =
+        info.stakes.iter().map(|stake| format!("{} {}", stake.shares, stake.symbol)).collect::<Vec<_>>().join(", ");
     format!("{}  {stakes}, {} apps", info.operator, info.apps.len())
 }
 
 fn describe(info: &OperatorInfo) -> String {
-    let delay = info.allocation_delay_blocks.map_or("not in effect yet".to_owned(), |blocks| format!("{blocks} blocks"));
-    let mut lines = vec![format!("operator   {}", info.operator), format!("delay      {delay} until an allocation counts")];
-    lines.extend(info.stakes.iter().map(|stake| format!("stake      {} {} in {}", stake.shares, stake.symbol, stake.strategy)));
+    let delay =
+        info.allocation_delay_blocks.map_or("not in effect yet".to_owned(), |blocks| format!("{blocks} blocks"));
+    let mut lines =
+        vec![format!("operator   {}", info.operator), format!("delay      {delay} until an allocation counts")];
+    lines.extend(
+        info.stakes.iter().map(|stake| format!("stake      {} {} in {}", stake.shares, stake.symbol, stake.strategy)),
+    );
     lines.extend(info.apps.iter().map(|membership| {
         let weights = membership.weights.as_ref().map_or("in no table yet".to_owned(), |weights| {
             format!("weights {}", weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))

@@ -70,7 +70,10 @@ async fn verify(arguments: &VerifyArguments, output: &Output) -> Result<(), Fail
 
 fn read_receipt(path: &Path) -> Result<Receipt, Failure> {
     let unreadable = |detail: &dyn std::fmt::Display| {
-        Failure::input(format!("{}: {detail}", path.display()), "name a file that `vouch app call --receipt FILE` wrote, or a request's id")
+        Failure::input(
+            format!("{}: {detail}", path.display()),
+            "name a file that `vouch app call --receipt FILE` wrote, or a request's id",
+        )
     };
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > RECEIPT_BYTES_MAX {
@@ -83,7 +86,8 @@ fn read_receipt(path: &Path) -> Result<Receipt, Failure> {
 /// Writes a receipt as `vouch receipt verify` reads it.
 pub fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(receipt).expect("a receipt has string keys only");
-    std::fs::write(path, text).map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check --receipt"))
+    std::fs::write(path, text)
+        .map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check --receipt"))
 }
 
 pub fn status_name(status: Status) -> &'static str {
@@ -107,8 +111,15 @@ fn describe(receipt: &Receipt) -> String {
         format!("time       {}, deadline {}", receipt.request.time, receipt.request.deadline),
         format!("status     {status}"),
         format!("output     {} bytes, hash {}", receipt.output.len(), receipt.exchange.output_hash),
-        format!("batch      {} of lane {}, exchange {} of {}", batch.sequence, batch.lane, receipt.index, batch.exchange_count),
-        format!("table      of {}; {} of its operators did not sign", batch.reference_timestamp, receipt.certificate.non_signers.len()),
+        format!(
+            "batch      {} of lane {}, exchange {} of {}",
+            batch.sequence, batch.lane, receipt.index, batch.exchange_count
+        ),
+        format!(
+            "table      of {}; {} of its operators did not sign",
+            batch.reference_timestamp,
+            receipt.certificate.non_signers.len()
+        ),
         "these are claims; `vouch receipt verify` checks them".to_owned(),
     ];
     lines.join("\n")
@@ -154,7 +165,11 @@ fn describe_verified(verified: &VerifiedReceipt) -> String {
         format!("status     {}", status_name(verified.status)),
         format!(
             "signed by  {} of {} operators, {} of {} stake; {} of 10,000 are needed",
-            verified.signers, verified.operators, verified.signed_weight, verified.total_weight, verified.threshold_bips
+            verified.signers,
+            verified.operators,
+            verified.signed_weight,
+            verified.total_weight,
+            verified.threshold_bips
         ),
         format!("posted     {}", verified.standing),
         format!("contracts  {}", verified.consumption),

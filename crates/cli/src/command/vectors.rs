@@ -34,7 +34,10 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     output.data(&reports, |reports| table(reports));
     let cases: usize = reports.iter().map(|report| report.cases).sum();
     if cases == 0 {
-        return Err(Failure::input(format!("no case was run in {}", folder.display()), "name a folder with codec.json, points.json or commitments.json"));
+        return Err(Failure::input(
+            format!("no case was run in {}", folder.display()),
+            "name a folder with codec.json, points.json or commitments.json",
+        ));
     }
     Ok(())
 }
@@ -60,7 +63,8 @@ fn failure(folder: String, error: &Error) -> Failure {
 fn table(reports: &[Report]) -> String {
     let mut lines = Vec::new();
     for report in reports {
-        lines.push(format!("{:<20} {:>6} cases, all as expected", report.section, report.cases));
+        let outcome = if report.cases == 0 { "not run" } else { "all as expected" };
+        lines.push(format!("{:<20} {:>6} cases, {outcome}", report.section, report.cases));
         lines.extend(report.skipped.iter().map(|left| format!("  skipped: {}: {}", left.what, left.why)));
     }
     lines.join("\n")

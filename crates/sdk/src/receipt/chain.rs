@@ -121,7 +121,13 @@ async fn standing(checked: &CheckedReceipt, network: &Network, view: &Finalized)
 }
 
 /// The rules of `VouchConsumer`, at the time of the finalized block.
-pub(super) fn consumption(checked: &CheckedReceipt, release: &Release, standing: Standing, claim_age: u32, now: u64) -> Consumption {
+pub(super) fn consumption(
+    checked: &CheckedReceipt,
+    release: &Release,
+    standing: Standing,
+    claim_age: u32,
+    now: u64,
+) -> Consumption {
     let until = u64::from(checked.batch.reference_timestamp) + u64::from(claim_age);
     let request = &checked.request;
     match standing {
@@ -188,7 +194,10 @@ impl fmt::Display for Consumption {
             }
             Self::EndedAt(since) => write!(formatter, "contracts may not act on it any more since {since}"),
             Self::RecordedOutsideRequest => {
-                write!(formatter, "contracts may never act on it: it was recorded outside the request's time and deadline")
+                write!(
+                    formatter,
+                    "contracts may never act on it: it was recorded outside the request's time and deadline"
+                )
             }
             Self::CannotBePosted => write!(formatter, "contracts may never act on it: it cannot be posted"),
             Self::NotImmediate => write!(formatter, "contracts may not act on programs of this kind"),

@@ -50,7 +50,13 @@ pub fn check(receipt: &Receipt, domain: &Domain) -> Result<CheckedReceipt, Lie> 
 }
 
 /// The client asked exactly this, of this program, under this deployment.
-fn check_request(receipt: &Receipt, request: &Request, exchange: &Exchange, batch: &Batch, domain: &Domain) -> Result<(), Lie> {
+fn check_request(
+    receipt: &Receipt,
+    request: &Request,
+    exchange: &Exchange,
+    batch: &Batch,
+    domain: &Domain,
+) -> Result<(), Lie> {
     if batch.chain_id != domain.chain_id {
         return Err(Lie::AnotherChain { expected: domain.chain_id, found: batch.chain_id });
     }

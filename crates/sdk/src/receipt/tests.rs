@@ -9,8 +9,8 @@ use vouch_chain::network::{App, Release};
 use vouch_core::bls::SecretKey;
 use vouch_core::certificate::{self, SignerShare};
 use vouch_core::{
-    AppId, Batch, BatchHash, Certificate, Domain, Exchange, OperatorInfo, OperatorTable, Program, ProgramId, Request, Status,
-    ecdsa, merkle, pages,
+    AppId, Batch, BatchHash, Certificate, Domain, Exchange, OperatorInfo, OperatorTable, Program, ProgramId, Request,
+    Status, ecdsa, merkle, pages,
 };
 
 use super::chain::consumption;
@@ -109,7 +109,11 @@ fn certificate(batch: &Batch, signers: &[usize]) -> Certificate {
     let digest = certificate::digest(TABLE_TIME, batch.hash());
     let shares: Vec<_> = signers
         .iter()
-        .map(|index| SignerShare { index: *index, key: *key(*index).public_key().g2(), signature: key(*index).sign(digest) })
+        .map(|index| SignerShare {
+            index: *index,
+            key: *key(*index).public_key().g2(),
+            signature: key(*index).sign(digest),
+        })
         .collect();
     Certificate::assemble(&table(), batch.hash(), &shares).unwrap().into_certificate()
 }
@@ -279,7 +283,10 @@ fn a_minority_is_no_quorum() {
 #[test]
 fn the_batch_speaks_of_the_app_as_the_chain_has_it() {
     let receipt = receipt();
-    assert!(matches!(refused_by_facts(&receipt, |app, _| app.operator_set_id = 8), Lie::AnotherSet { expected: 8, found: 7 }));
+    assert!(matches!(
+        refused_by_facts(&receipt, |app, _| app.operator_set_id = 8),
+        Lie::AnotherSet { expected: 8, found: 7 }
+    ));
     assert!(matches!(refused_by_facts(&receipt, |app, _| app.profile = Address::ZERO), Lie::AnotherProfile { .. }));
     let stolen = refused_by_facts(&receipt, |_, release| release.app = AppId(B256::repeat_byte(0x23)));
     assert!(matches!(stolen, Lie::ReleaseOfAnotherApp { .. }));

@@ -32,17 +32,26 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
     let text = folder.join(TEXT_FILE);
     let size = std::fs::metadata(&text).map(|metadata| metadata.len()).map_err(|error| {
         let message = format!("{}: {error}", text.display());
-        Failure::input(message, format!("apps in other languages are built by their own build; {DESCRIPTION_FILE} names the artifact"))
+        Failure::input(
+            message,
+            format!("apps in other languages are built by their own build; {DESCRIPTION_FILE} names the artifact"),
+        )
     })?;
     if size > TEXT_BYTES_MAX {
-        return Err(Failure::input(format!("{} has {size} bytes, at most {TEXT_BYTES_MAX} are read", text.display()), "split the program"));
+        return Err(Failure::input(
+            format!("{} has {size} bytes, at most {TEXT_BYTES_MAX} are read", text.display()),
+            "split the program",
+        ));
     }
-    let bytes = wat::parse_file(&text).map_err(|error| Failure::input(error.to_string(), "correct the text and build again"))?;
+    let bytes = wat::parse_file(&text)
+        .map_err(|error| Failure::input(error.to_string(), "correct the text and build again"))?;
     let artifact = folder.join(ARTIFACT_FILE);
     let write = || {
         std::fs::create_dir_all(folder.join("build"))?;
         std::fs::write(&artifact, &bytes)
     };
-    write().map_err(|error| Failure::host(format!("{} cannot be written: {error}", artifact.display()), "check the folder's permissions"))?;
+    write().map_err(|error| {
+        Failure::host(format!("{} cannot be written: {error}", artifact.display()), "check the folder's permissions")
+    })?;
     Ok(bytes)
 }

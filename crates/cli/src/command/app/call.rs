@@ -87,7 +87,9 @@ fn payload(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
         }
         (None, None) => {
             let read = std::io::stdin().take(limit).read_to_end(&mut bytes);
-            read.map_err(|error| Failure::input(format!("standard input: {error}"), "give --payload or --payload-file"))?;
+            read.map_err(|error| {
+                Failure::input(format!("standard input: {error}"), "give --payload or --payload-file")
+            })?;
         }
     }
     if bytes.len() > PAYLOAD_BYTES_MAX {
@@ -99,7 +101,8 @@ fn payload(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
 async fn newest_release(context: &Context, client: &Client, app: B256) -> Result<B256, Failure> {
     let view = client.app(app).await.map_err(|error| context.gateway_failure(error))?;
     let newest = view.releases.iter().max_by_key(|release| release.published_at);
-    let newest = newest.ok_or_else(|| Failure::input(format!("app {app} has no release"), "publish one with `vouch app deploy`"))?;
+    let newest = newest
+        .ok_or_else(|| Failure::input(format!("app {app} has no release"), "publish one with `vouch app deploy`"))?;
     Ok(newest.program_id)
 }
 
@@ -123,7 +126,10 @@ fn show(arguments: &Arguments, output: &Output, receipt: &Receipt, verified: &Ve
     }
     output.say(format!("status     {status}"));
     output.say(format!("request    {}", verified.request_id));
-    output.say(format!("signed by  {} of {} operators, {} of {} stake", verified.signers, verified.operators, verified.signed_weight, verified.total_weight));
+    output.say(format!(
+        "signed by  {} of {} operators, {} of {} stake",
+        verified.signers, verified.operators, verified.signed_weight, verified.total_weight
+    ));
     output.say(format!("rests on   {}", verified.label));
     Ok(())
 }
@@ -141,5 +147,6 @@ fn print_output(bytes: &Bytes) {
 }
 
 fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check --output-file"))
+    std::fs::write(path, bytes)
+        .map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check --output-file"))
 }

@@ -117,7 +117,8 @@ impl Deployer<'_> {
         let status = self.client.status().await.map_err(|error| self.context.gateway_failure(error))?;
         let expected = self.network.contracts().batch_registry;
         if status.chain_id != self.network.chain().chain_id() || status.registry != expected {
-            let message = format!("the gateway serves registry {} of chain {}, not {expected}", status.registry, status.chain_id);
+            let message =
+                format!("the gateway serves registry {} of chain {}, not {expected}", status.registry, status.chain_id);
             return Err(Failure::node(message, "name the gateway of this chain with --gateway"));
         }
         Ok(self.arguments.lane_gateway.unwrap_or(status.address))
@@ -144,7 +145,8 @@ impl Deployer<'_> {
             strategies,
             metadata_uri: String::new(),
         };
-        let app = self.network.create_app(&self.sender, &new).await.map_err(|error| self.context.chain_failure(error))?;
+        let app =
+            self.network.create_app(&self.sender, &new).await.map_err(|error| self.context.chain_failure(error))?;
         let state = State { app: app.id.0, program_id: None, lane: None, network };
         state.save(folder)?;
         Ok(state)
@@ -163,7 +165,10 @@ impl Deployer<'_> {
             // An earlier try got this far, or somebody else did: looked at when it is final.
             Err(error) if error.revert_name() == Some("ReleaseExists") => {}
             Err(error) if error.revert_name() == Some("NotAppOwner") => {
-                return Err(Failure::input(format!("{} does not own app {}", self.sender.address(), state.app), "deploy with the owner's key"));
+                return Err(Failure::input(
+                    format!("{} does not own app {}", self.sender.address(), state.app),
+                    "deploy with the owner's key",
+                ));
             }
             Err(error) => return Err(self.context.chain_failure(error)),
         }
@@ -181,7 +186,10 @@ impl Deployer<'_> {
         let forgotten = State { program_id: None, ..state.clone() };
         forgotten.save(&self.project.folder)?;
         let message = format!("this very program is a release of app {} already", release.app);
-        Err(Failure::input(message, "call that app, or make the program another one: an entry under [env] in vouch.toml is enough"))
+        Err(Failure::input(
+            message,
+            "call that app, or make the program another one: an entry under [env] in vouch.toml is enough",
+        ))
     }
 
     async fn register_lane(&self, state: &mut State, gateway: Address, view: &Finalized) -> Result<(), Failure> {
@@ -219,7 +227,8 @@ impl Deployer<'_> {
         let description = &self.project.description;
         let path = &description.artifact;
         let digest = description.program.artifact_digest;
-        let bytes = std::fs::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display()), "build the app again"))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| Failure::input(format!("{}: {error}", path.display()), "build the app again"))?;
         if vouch_compute::artifact::digest(&bytes) != digest {
             return Err(Failure::input(format!("{} was changed meanwhile", path.display()), "run the command again"));
         }
@@ -237,7 +246,7 @@ impl Deployer<'_> {
     /// Waits until operators have joined and the gateway can have calls certified.
     async fn wait_ready(&self, state: &State) -> Result<AppView, Failure> {
         let wanted = self.arguments.operators.or(self.context.local_operators()).unwrap_or(1).max(1);
-        let (end, mut table_sent) = (self.deadline(), None::<Instant>);
+        let (end, mut table_sent, mut said) = (self.deadline(), None::<Instant>, None);
         loop {
             let view = self.view(state.app).await?;
             let joined = self.joined(state).await?;
@@ -253,7 +262,10 @@ impl Deployer<'_> {
                 self.refresh_table(state).await?;
                 table_sent = Some(Instant::now());
             }
-            self.progress.step(format!("waiting for operators: {joined} of {wanted} joined"));
+            if said != Some(joined) {
+                self.progress.step(format!("waiting for operators: {joined} of {wanted} joined"));
+                said = Some(joined);
+            }
             self.wait().await?;
         }
     }
@@ -299,7 +311,10 @@ impl Deployer<'_> {
 /// Whether the gateway has yet to see what is final already.
 fn is_behind(error: &vouch_sdk::Error) -> bool {
     let code = error.problem().map(|problem| problem.code);
-    matches!(code, Some(ProblemCode::UnknownApp | ProblemCode::UnknownProgram | ProblemCode::NotReady | ProblemCode::Busy))
+    matches!(
+        code,
+        Some(ProblemCode::UnknownApp | ProblemCode::UnknownProgram | ProblemCode::NotReady | ProblemCode::Busy)
+    )
 }
 
 fn is_ready(view: &AppView, state: &State, wanted: usize) -> bool {

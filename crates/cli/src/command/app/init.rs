@@ -86,7 +86,9 @@ fn require_empty(folder: &Path) -> Result<(), Failure> {
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
     let parent = path.parent().unwrap_or(Path::new(""));
     let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(path, content));
-    written.map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check the folder's permissions"))
+    written.map_err(|error| {
+        Failure::host(format!("{} cannot be written: {error}", path.display()), "check the folder's permissions")
+    })
 }
 
 #[cfg(test)]

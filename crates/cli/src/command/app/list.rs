@@ -44,7 +44,14 @@ pub async fn releases(arguments: &InfoArguments, output: &Output) -> Result<(), 
     let shown = json!({ "app": view.app, "releases": view.releases });
     output.data(&shown, |_| {
         let lines = view.releases.iter().map(|release| {
-            format!("{}  {} {}  artifact {}  published {}", release.program_id, release.runtime, release.interface_name, release.artifact_digest, release.published_at)
+            format!(
+                "{}  {} {}  artifact {}  published {}",
+                release.program_id,
+                release.runtime,
+                release.interface_name,
+                release.artifact_digest,
+                release.published_at
+            )
         });
         lines.collect::<Vec<_>>().join("\n")
     });
@@ -59,7 +66,13 @@ async fn view(arguments: &InfoArguments) -> Result<AppView, Failure> {
 
 fn line(view: &AppView) -> String {
     let ready = if view.ready { "ready" } else { "not ready" };
-    format!("{}  {ready}, {} operators, {} releases, {} lanes", view.app, view.operators.len(), view.releases.len(), view.lanes.len())
+    format!(
+        "{}  {ready}, {} operators, {} releases, {} lanes",
+        view.app,
+        view.operators.len(),
+        view.releases.len(),
+        view.lanes.len()
+    )
 }
 
 /// Who runs an app and what its answers rest on.
@@ -81,6 +94,7 @@ pub fn describe(view: &AppView) -> String {
     lines.extend(view.lanes.iter().map(|lane| {
         format!("lane {:<5} gateway {}, window {}, posted up to {}", lane.lane, lane.gateway, lane.window, lane.cursor)
     }));
-    lines.extend(view.releases.iter().map(|release| format!("release    {} ({})", release.program_id, release.runtime)));
+    lines
+        .extend(view.releases.iter().map(|release| format!("release    {} ({})", release.program_id, release.runtime)));
     lines.join("\n")
 }

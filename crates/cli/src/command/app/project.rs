@@ -66,7 +66,10 @@ impl State {
         let path = folder.join(STATE_FILE);
         let Ok(metadata) = std::fs::metadata(&path) else { return Ok(None) };
         let unreadable = |detail: &dyn std::fmt::Display| {
-            Failure::input(format!("{} cannot be read: {detail}", path.display()), "restore the file, or remove it to deploy a new app")
+            Failure::input(
+                format!("{} cannot be read: {detail}", path.display()),
+                "restore the file, or remove it to deploy a new app",
+            )
         };
         if metadata.len() > STATE_BYTES_MAX {
             return Err(unreadable(&format!("it has {} bytes", metadata.len())));
@@ -80,7 +83,9 @@ impl State {
         let (path, draft) = (folder.join(STATE_FILE), folder.join(".vouch-app.json.draft"));
         let text = serde_json::to_string_pretty(self).expect("a state has string keys only");
         let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path));
-        written.map_err(|error| Failure::host(format!("{} cannot be written: {error}", path.display()), "check the folder's permissions"))
+        written.map_err(|error| {
+            Failure::host(format!("{} cannot be written: {error}", path.display()), "check the folder's permissions")
+        })
     }
 }
 
