@@ -175,8 +175,10 @@ impl Context {
         }
     }
 
+    /// An endpoint of the local cloud is only away when the cloud is down; one that was named may be the wrong one.
     fn start_hint(&self, otherwise: &str) -> String {
-        match &self.local {
+        let own = |local: &&LocalCloud| local.file.rpc == self.rpc && local.file.gateway == self.gateway;
+        match self.local.as_ref().filter(own) {
             Some(local) => format!("start the cloud again: vouch up --dir {}", local.folder.display()),
             None => otherwise.to_owned(),
         }
@@ -191,7 +193,7 @@ pub async fn anvil_of(network: &Network) -> Option<Anvil> {
 fn lie_failure(lie: &vouch_sdk::Lie) -> Failure {
     let message = format!("the receipt does not hold: {}", chain_of(lie));
     let details = serde_json::json!({ "check": lie.check() });
-    Failure::verification(message, "do not act on it; keep it, it is evidence against who gave it to you")
+    Failure::verification(message, "do not act on it; ask the gateway for the request's receipt again, or another one")
         .with_details(details)
 }
 

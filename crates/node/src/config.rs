@@ -53,6 +53,12 @@ pub struct GatewayConfig {
     /// Seconds between posts of certified batches to the chain.
     #[serde(default = "defaults::post_interval_seconds")]
     pub post_interval_seconds: u64,
+    /// How long a caller waits at most for its certificate; executors that still compile a program need the time.
+    #[serde(default = "defaults::call_timeout_seconds")]
+    pub call_timeout_seconds: u64,
+    /// How long one round of execution may take.
+    #[serde(default = "defaults::execute_timeout_seconds")]
+    pub execute_timeout_seconds: u64,
     /// The operator's word that the store was restored from a backup.
     #[serde(default)]
     pub restored: bool,
@@ -107,6 +113,14 @@ pub enum Join {
 mod defaults {
     pub fn post_interval_seconds() -> u64 {
         2
+    }
+
+    pub fn call_timeout_seconds() -> u64 {
+        150
+    }
+
+    pub fn execute_timeout_seconds() -> u64 {
+        20
     }
 
     pub fn allocate_bips() -> u16 {

@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::Address;
+use futures::FutureExt;
+use tokio::task::JoinHandle;
 use vouch_chain::keys::{self, Cost, Password};
 use vouch_chain::network::{Allocation, WHOLE_MAGNITUDE};
 use vouch_chain::{Network, Sender};
 use vouch_coding::Srs;
-use vouch_compute::executor::{self, Executor, Keys};
+use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::lane::chain::ChainView;
 use vouch_compute::wasm::{self, WasmDriver};
-use vouch_core::AppId;
+use vouch_core::{AppId, ProgramId};
 use vouch_core::bls::SecretKey;
 
 use crate::config::{ExecutorConfig, Join};
@@ -25,6 +27,8 @@ use crate::programs::ProgramStore;
 
 /// How often executors look after themselves.
 const TICK: Duration = Duration::from_secs(1);
+/// How long to wait before a program that could not be made ready is tried again.
+const PREPARE_RETRY: Duration = Duration::from_secs(2);
 
 /// The operator's executors.
 pub struct ExecutorRole {
@@ -43,6 +47,9 @@ pub struct ExecutorRole {
     concurrency: usize,
     restored: bool,
     executors: RwLock<HashMap<AppId, Executor>>,
+    /// Releases that were made ready, or the time at which to try again.
+    prepared: RwLock<HashMap<ProgramId, Option<Instant>>>,
+    preparing: Mutex<Option<(ProgramId, JoinHandle<Result<(), String>>)>>,
 }
 
 impl ExecutorRole {
@@ -74,6 +81,8 @@ impl ExecutorRole {
             concurrency: if config.concurrency == 0 { cores } else { config.concurrency },
             restored: config.restored,
             executors: RwLock::default(),
+            prepared: RwLock::default(),
+            preparing: Mutex::default(),
         })
     }
 
@@ -95,12 +104,53 @@ impl ExecutorRole {
                     Err(error) => return Err(error),
                 }
             }
+            self.prepare_programs();
             let executors: Vec<_> =
                 self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
             futures::future::join_all(executors.iter().map(Executor::tick)).await;
             // Whatever comes first: joining waits for blocks, upkeep for time.
             let _woken = tokio::time::timeout(TICK, heads.changed()).await;
         }
+    }
+
+    /// Fetches and compiles the releases of joined apps ahead of their first call, one at a time.
+    fn prepare_programs(self: &Arc<Self>) {
+        let Ok(mut preparing) = self.preparing.try_lock() else { return };
+        if preparing.as_ref().is_some_and(|(_, task)| !task.is_finished()) {
+            return;
+        }
+        if let Some((program, task)) = preparing.take() {
+            // A task that panicked is tried again, like one that failed.
+            match task.now_or_never() {
+                Some(Ok(Ok(()))) => {
+                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(program, None);
+                    tracing::info!(%program, "node.executor.program.ready");
+                }
+                Some(Ok(Err(error))) => {
+                    let wait = Some(Instant::now() + PREPARE_RETRY);
+                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(program, wait);
+                    tracing::debug!(%program, error, "node.executor.program.prepare");
+                }
+                _ => {}
+            }
+        }
+        if let Some(program) = self.next_unprepared() {
+            let programs = Arc::clone(&self.programs);
+            let task = tokio::task::spawn_blocking(move || programs.load(program).map(|_| ()));
+            *preparing = Some((program, task));
+        }
+    }
+
+    fn next_unprepared(&self) -> Option<ProgramId> {
+        let prepared = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+        let joined = self.executors.read().unwrap_or_else(PoisonError::into_inner);
+        let records = self.mirror.app_records().into_iter().filter(|(app, _)| joined.contains_key(app));
+        let newest = records.filter_map(|(_, record)| record.releases.last().map(|(program, _)| *program));
+        newest.into_iter().find(|program| match prepared.get(program) {
+            None => true,
+            Some(None) => false,
+            Some(Some(retry_at)) => *retry_at <= Instant::now(),
+        })
     }
 
     /// Runs the app's executor once there is a key for it, and joins the app if that is this operator's policy.

@@ -37,6 +37,8 @@ impl GatewayRole {
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
         let mut settings = gateway::Config::new(parts.data_dir.join("gateway"));
         settings.restored = config.restored;
+        settings.call_timeout = Duration::from_secs(config.call_timeout_seconds);
+        settings.execute_timeout = Duration::from_secs(config.execute_timeout_seconds);
         let chain: Arc<dyn ChainView> = Arc::clone(&parts.mirror) as _;
         let gateway = Gateway::open(
             settings,
@@ -72,8 +74,19 @@ impl GatewayRole {
             }
         };
         let acting = async {
-            while let Some(wish) = wishes.recv().await {
-                actor.act(wish).await;
+            let mut post_at = tokio::time::Instant::now() + actor.post_interval;
+            loop {
+                tokio::select! {
+                    wish = wishes.recv() => match wish {
+                        Some(wish) => actor.act(wish).await,
+                        None => break,
+                    },
+                    // The gateway itself only wishes to post before its window is full; contracts wait for every batch.
+                    () = tokio::time::sleep_until(post_at) => {
+                        actor.post_all().await;
+                        post_at = tokio::time::Instant::now() + actor.post_interval;
+                    }
+                }
             }
         };
         tokio::select! {
@@ -95,6 +108,14 @@ struct Actor {
 }
 
 impl Actor {
+    async fn post_all(&mut self) {
+        for lane in self.gateway.lanes() {
+            if let Err(error) = self.post(lane).await {
+                tracing::warn!(%lane, %error, "gateway.post");
+            }
+        }
+    }
+
     async fn act(&mut self, wish: Wish) {
         let interval = match wish {
             Wish::Post { .. } => self.post_interval,

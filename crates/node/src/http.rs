@@ -19,7 +19,7 @@ use vouch_compute::wire;
 use crate::node::Shared;
 
 /// The longest that any request may take; calls end earlier, by the gateway's own limits.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The OpenAPI document of the public API.
 #[derive(OpenApi)]

@@ -65,6 +65,8 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
             keystore: keystore_of(&node.name),
             password_file: PathBuf::from(PASSWORD_FILE),
             post_interval_seconds: 2,
+            call_timeout_seconds: 150,
+            execute_timeout_seconds: 60,
             restored: false,
         }),
         executor: (!is_gateway).then(|| executor_of(node, nodes)),
