@@ -4,7 +4,8 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{B256, Bytes, U256};
 use rand::RngCore;
 use reqwest::Method;
-use vouch_api::{AppView, CallRequest, Clock, PAYLOAD_BYTES_MAX, Receipt, Status};
+use tokio::time::Instant;
+use vouch_api::{Answered, AppView, CallRequest, Clock, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt, Status};
 use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::http::{Ask, Error, Http};
@@ -14,6 +15,8 @@ use crate::receipt::{Lie, check};
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long after a call's deadline its answer may still be on the way.
 const CALL_GRACE: Duration = Duration::from_secs(10);
+/// How long to wait before the same call is sent again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The most bytes of a receipt: the largest output in hexadecimal, with its proofs.
 const RECEIPT_BYTES_MAX: usize = (128 << 20) + (4 << 20);
 
@@ -22,7 +25,7 @@ const RECEIPT_BYTES_MAX: usize = (128 << 20) + (4 << 20);
 pub struct CallOptions {
     /// Seconds from the gateway's clock within which an answer counts, and must be posted for contracts to act on it.
     pub deadline_seconds: u64,
-    /// How long to wait for the answer; the deadline may lie far beyond, for contracts.
+    /// How long to wait for the answer, over as many tries as fit; the deadline may lie far beyond, for contracts.
     pub patience: Duration,
     /// The block whose randomness seeds the run; zero: the request id alone.
     pub seed_block: u64,
@@ -136,7 +139,7 @@ impl Client {
     ) -> Result<Receipt, Error> {
         let request = self.request(app, program, payload, signer, options).await?;
         let signed = SignedCall::sign(request, payload, &self.domain, signer)?;
-        self.send(&signed, options.patience).await
+        self.send_patiently(&signed, options.patience).await
     }
 
     /// A request of `signer` with a random nonce and the gateway's time, not yet signed.
@@ -162,7 +165,26 @@ impl Client {
         })
     }
 
-    /// Sends a signed call; the same one may be sent again after a failure.
+    /// Sends a signed call again and again while the gateway says that it only needs time: operators that run a program
+    /// for the first time compile it first.
+    ///
+    /// # Errors
+    /// The last failure once `patience` is over, or one that asking again does not change.
+    pub async fn send_patiently(&self, call: &SignedCall, patience: Duration) -> Result<Receipt, Error> {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.send(call, left).await {
+                Err(Error::Refused(problem)) if needs_time(&problem) && !left.is_zero() => {
+                    tracing::debug!(code = ?problem.code, "sdk.call.again");
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Sends a signed call once; the same one may be sent again after a failure.
     pub async fn send(&self, call: &SignedCall, patience: Duration) -> Result<Receipt, Error> {
         if call.payload.len() > PAYLOAD_BYTES_MAX {
             return Err(Error::PayloadTooLarge { length: call.payload.len(), length_max: PAYLOAD_BYTES_MAX });
@@ -186,5 +208,43 @@ impl Client {
             return Err(Lie::AnotherRequest { expected: call.id().0, found: checked.request_id().0 }.into());
         }
         Ok(receipt)
+    }
+}
+
+/// Whether the same call may find a quorum later: somebody was busy or silent rather than of another opinion.
+fn needs_time(problem: &Problem) -> bool {
+    let is_final = |said: &Answered| ["answered ", "refused"].iter().any(|word| said.answer.starts_with(word));
+    match problem.code {
+        ProblemCode::Busy | ProblemCode::NotReady => true,
+        ProblemCode::NoQuorum => problem.answered.iter().any(|said| !is_final(said)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+
+    use super::*;
+
+    fn no_quorum(answers: &[&str]) -> Problem {
+        let said = |answer: &&str| Answered { operator: Address::ZERO, answer: (*answer).to_owned() };
+        Problem { answered: answers.iter().map(said).collect(), ..Problem::new(ProblemCode::NoQuorum, "") }
+    }
+
+    #[test]
+    fn only_what_time_changes_is_asked_again() {
+        assert!(needs_time(&Problem::new(ProblemCode::Busy, "")));
+        assert!(needs_time(&no_quorum(&["answered 0x01", "no answer in time"])));
+        assert!(!needs_time(&no_quorum(&["answered 0x01", "answered 0x02", "refused: the request has expired"])));
+        assert!(!needs_time(&Problem::new(ProblemCode::WrongSignature, "")));
+    }
+
+    #[test]
+    fn addresses_that_are_none_are_refused() {
+        let domain = Domain { chain_id: U256::ONE, registry: Address::ZERO };
+        for url in ["", "localhost:80", "ftp://localhost", "http://"] {
+            assert!(matches!(Client::new(url, domain), Err(Error::InvalidUrl { .. })), "{url}");
+        }
     }
 }
