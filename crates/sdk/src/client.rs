@@ -222,29 +222,4 @@ fn needs_time(problem: &Problem) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloy_primitives::Address;
-
-    use super::*;
-
-    fn no_quorum(answers: &[&str]) -> Problem {
-        let said = |answer: &&str| Answered { operator: Address::ZERO, answer: (*answer).to_owned() };
-        Problem { answered: answers.iter().map(said).collect(), ..Problem::new(ProblemCode::NoQuorum, "") }
-    }
-
-    #[test]
-    fn only_what_time_changes_is_asked_again() {
-        assert!(needs_time(&Problem::new(ProblemCode::Busy, "")));
-        assert!(needs_time(&no_quorum(&["answered 0x01", "no answer in time"])));
-        assert!(!needs_time(&no_quorum(&["answered 0x01", "answered 0x02", "refused: the request has expired"])));
-        assert!(!needs_time(&Problem::new(ProblemCode::WrongSignature, "")));
-    }
-
-    #[test]
-    fn addresses_that_are_none_are_refused() {
-        let domain = Domain { chain_id: U256::ONE, registry: Address::ZERO };
-        for url in ["", "localhost:80", "ftp://localhost", "http://"] {
-            assert!(matches!(Client::new(url, domain), Err(Error::InvalidUrl { .. })), "{url}");
-        }
-    }
-}
+mod tests;

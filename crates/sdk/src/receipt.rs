@@ -12,7 +12,7 @@ mod chain;
 mod checked;
 mod facts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use chain::{Consumption, Standing, VerifiedReceipt, VerifyError, verify};
 pub use checked::{CheckedReceipt, certified_answer, certified_exchange, check};

@@ -16,14 +16,15 @@ use vouch_core::{
 use super::chain::consumption;
 use super::{Consumption, Facts, Lie, Standing, certified_answer, certified_exchange, check, check_facts};
 
-const DOMAIN: Domain = Domain { chain_id: U256::from_limbs([31_337, 0, 0, 0]), registry: Address::repeat_byte(0x11) };
+pub(crate) const DOMAIN: Domain =
+    Domain { chain_id: U256::from_limbs([31_337, 0, 0, 0]), registry: Address::repeat_byte(0x11) };
 const APP: AppId = AppId(B256::repeat_byte(0x22));
 const PROFILE: Address = Address::repeat_byte(0x33);
 const TABLE_TIME: u32 = 1_700_000_000;
 const TIME: u64 = 1_700_000_010;
 const WEIGHTS: [u64; 4] = [400, 300, 200, 100];
 const OUTPUT: &[u8] = b"hello, world";
-const PAYLOAD: &[u8] = b"world";
+pub(crate) const PAYLOAD: &[u8] = b"world";
 
 fn program() -> Program {
     Program { runtime: "wasmtime".into(), interface_name: "command".into(), ..Program::default() }
@@ -33,7 +34,7 @@ fn key(index: usize) -> SecretKey {
     SecretKey::from_entropy(&[index as u8 + 1; 48]).unwrap()
 }
 
-fn client() -> PrivateKeySigner {
+pub(crate) fn client() -> PrivateKeySigner {
     PrivateKeySigner::from_str(&"66".repeat(32)).unwrap()
 }
 
@@ -65,7 +66,7 @@ fn release() -> Release {
     Release { program_id, app: APP, wasm: true, immediate: true, published_at: 1, program, uri }
 }
 
-fn request() -> Request {
+pub(crate) fn request() -> Request {
     Request {
         app: APP,
         program_id: program().id(),
@@ -127,7 +128,7 @@ fn receipt_of(exchange: &Exchange, batch: &Batch, output: &[u8], signers: &[usiz
     Receipt::new(&request(), &signature, PAYLOAD, exchange, &output, (2, proof), batch, &certificate(batch, signers))
 }
 
-fn receipt() -> Receipt {
+pub(crate) fn receipt() -> Receipt {
     receipt_of(&exchange(), &batch(&exchange()), OUTPUT, &[0, 1])
 }
 
