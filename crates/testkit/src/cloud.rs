@@ -1,9 +1,10 @@
 //! A local cloud as its user sees it: `vouch up` in a process of its own, and commands against it.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B256};
@@ -76,18 +77,24 @@ pub struct Outcome {
 }
 
 impl Cloud {
-    /// Starts a fresh cloud in `folder` that goes on when one of its nodes ends.
-    pub async fn start(folder: &Path) -> Result<Self> {
+    /// Starts a fresh cloud in `folder` that goes on when one of its nodes ends. It ends with this process, however that
+    /// ends, unless it is to `outlive` it.
+    pub async fn start(folder: &Path, outlive: bool) -> Result<Self> {
         let binary = vouch_binary()?;
-        let mut command = Command::new(&binary);
+        let mut command = std::process::Command::new(&binary);
         command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder);
+        if !outlive {
+            end_with_parent(&mut command);
+        }
+        let mut command = Command::from(command);
         std::fs::create_dir_all(folder)?;
         let log = std::fs::File::create(folder.with_extension("log")).context("the cloud's log")?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         // A Ctrl-C is for whoever started us; the cloud ends with us.
         command.process_group(0);
+        let started = SystemTime::now();
         let mut process = command.spawn().with_context(|| format!("starting {}", binary.display()))?;
-        let description = wait_ready(folder, &mut process).await?;
+        let description = wait_ready(folder, &mut process, started).await?;
         Ok(Self { folder: folder.to_owned(), binary, process, description })
     }
 
@@ -188,13 +195,15 @@ impl Cloud {
 
     /// Starts a node as [`Cloud::restart_node`] does, and waits for nothing; its log lies with the others.
     pub fn spawn_node(&self, name: &str) -> Result<Child> {
-        let mut command = Command::new(&self.binary);
+        let mut command = std::process::Command::new(&self.binary);
         command.args(["node", "--config"]).arg(self.folder.join(&self.node(name)?.config));
-        self.spawn_logged(&mut command, &format!("{name}-again"))
+        self.spawn_logged(command, &format!("{name}-again"))
     }
 
     /// Starts a process that ends with this one and logs to the cloud's folder.
-    pub fn spawn_logged(&self, command: &mut Command, log: &str) -> Result<Child> {
+    pub fn spawn_logged(&self, mut command: std::process::Command, log: &str) -> Result<Child> {
+        end_with_parent(&mut command);
+        let mut command = Command::from(command);
         let log = std::fs::File::create(self.log_file(log))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         Ok(command.spawn()?)
@@ -221,7 +230,16 @@ impl Cloud {
     }
 }
 
-async fn wait_ready(folder: &Path, process: &mut Child) -> Result<Description> {
+/// Has the kernel ask the child to end when this thread does.
+fn end_with_parent(command: &mut std::process::Command) {
+    // SAFETY: prctl is async-signal-safe and touches nothing of the parent's memory.
+    unsafe {
+        command.pre_exec(|| nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from));
+    }
+}
+
+/// Waits for a `cloud.json` that was written after `started`: an earlier cloud's may still lie there.
+async fn wait_ready(folder: &Path, process: &mut Child, started: SystemTime) -> Result<Description> {
     let path = folder.join("cloud.json");
     let deadline = Instant::now() + READY_TIMEOUT;
     loop {
@@ -229,7 +247,9 @@ async fn wait_ready(folder: &Path, process: &mut Child) -> Result<Description> {
             let log = std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
             bail!("the cloud ended with {status}: {}", log.trim());
         }
-        if let Ok(text) = std::fs::read_to_string(&path) {
+        let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+        if written.is_ok_and(|written| written >= started) {
+            let text = std::fs::read_to_string(&path)?;
             return serde_json::from_str(&text).with_context(|| path.display().to_string());
         }
         ensure!(Instant::now() < deadline, "the cloud is not ready after {} s; see {}", READY_TIMEOUT.as_secs(), folder.join("logs").display());

@@ -29,7 +29,7 @@ pub async fn run(out: &Path, keep: bool) -> Result<bool> {
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let out = out.canonicalize()?;
     let mut summary = Summary::new(&out.join("summary.json"))?;
-    let started = summary.step("start a cloud: chain, contracts, four operators, gateway", start(&out)).await?;
+    let started = summary.step("start a cloud: chain, contracts, four operators, gateway", start(&out, keep)).await?;
     if let Some(cloud) = started {
         let stage = Stage { out, cloud };
         play(&stage, &mut summary).await?;
@@ -39,8 +39,8 @@ pub async fn run(out: &Path, keep: bool) -> Result<bool> {
     Ok(summary.all_ok())
 }
 
-async fn start(out: &Path) -> Result<(Cloud, serde_json::Value)> {
-    let cloud = Cloud::start(&out.join("cloud")).await?;
+async fn start(out: &Path, keep: bool) -> Result<(Cloud, serde_json::Value)> {
+    let cloud = Cloud::start(&out.join("cloud"), keep).await?;
     let description = &cloud.description;
     let facts = json!({ "chain": description.rpc, "gateway": description.gateway, "nodes": description.nodes.len() });
     Ok((cloud, facts))

@@ -23,7 +23,7 @@ const LATENCY_CALLS: u64 = 40;
 const IDLE: Duration = Duration::from_secs(5);
 
 pub async fn measure(out: &Path, projects: &Path, speeds: &[Speed], figures: &mut Figures) -> Result<()> {
-    let cloud = Cloud::start(&out.join("cloud")).await?;
+    let cloud = Cloud::start(&out.join("cloud"), false).await?;
     tokio::time::sleep(IDLE).await;
     figures.value("memory of an idle cloud without the chain", memory_mib(&cloud)?, "MiB", None, Target::AtMost(400.0));
     for speed in speeds {

@@ -53,9 +53,9 @@ pub async fn slash(referee: &Referee<'_>) -> Result<((), Value)> {
 async fn start_liar(referee: &Referee<'_>, set: u32) -> Result<Child> {
     let cloud = &referee.stage.cloud;
     let node = cloud.node(LIAR)?;
-    let mut command = Command::new(sibling("vouch-adversary")?);
+    let mut command = std::process::Command::new(sibling("vouch-adversary")?);
     command.arg("executor").arg("--config").arg(cloud.folder().join(&node.config)).args(["--set", &set.to_string()]);
-    let child = cloud.spawn_logged(&mut command, "liar")?;
+    let child = cloud.spawn_logged(command, "liar")?;
     wait("the liar to answer", START_TIMEOUT, async || Ok(reqwest::get(format!("{}/v1/status", node.url)).await.ok().map(|_| ()))).await?;
     Ok(child)
 }

@@ -1,0 +1,162 @@
+//! Stories of a whole cloud, through the binary that users have. Build it first: `cargo build -p vouch -p vouch-testkit`.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+use vouch_api::Receipt;
+use vouch_testkit::adversary::gateway::{Asked, ask_twice};
+use vouch_testkit::cloud::{Cloud, DeployedApp};
+
+/// One cloud at a time: each has six processes.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+struct World {
+    cloud: Cloud,
+    app: DeployedApp,
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A fresh cloud with an app that answers what it is sent.
+async fn world() -> World {
+    vouch_testkit::prepare();
+    let turn = TURN.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("echo");
+    std::fs::create_dir(&project).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compute/tests/programs/echo.wat");
+    std::fs::write(project.join("echo.wasm"), wat::parse_file(source).unwrap()).unwrap();
+    std::fs::write(project.join("vouch.toml"), "artifact = \"echo.wasm\"\n").unwrap();
+    let cloud = Cloud::start(&folder.path().join("cloud"), false).await.unwrap();
+    let app = cloud.deploy(&project).await.unwrap();
+    World { cloud, app, folder, _turn: turn }
+}
+
+impl World {
+    fn receipt_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.json"))
+    }
+
+    /// Calls the app with its own name for the receipt.
+    async fn call(&self, name: &str) -> Receipt {
+        let (app, path) = (self.app.app.to_string(), self.receipt_file(name).display().to_string());
+        self.cloud.json(&["app", "call", &app, "--payload", name, "--receipt", &path]).await.unwrap();
+        let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(receipt.output.as_ref(), name.as_bytes());
+        receipt
+    }
+
+    /// The exit code of `vouch receipt verify` with further arguments, and what it said.
+    async fn verify(&self, name: &str, further: &[&str]) -> (Option<i32>, String) {
+        let path = self.receipt_file(name).display().to_string();
+        let mut arguments = vec!["receipt", "verify", &path];
+        arguments.extend(further);
+        let outcome = self.cloud.run(&arguments).await.unwrap();
+        (outcome.code, outcome.stderr)
+    }
+
+    /// What an operator answers a gateway that wants another batch in a slot that it has signed for.
+    async fn ask_again(&self, operator: &str, receipt: &Receipt) -> [Asked; 2] {
+        let (signer, url) = (self.cloud.signer("gateway").unwrap(), &self.cloud.node(operator).unwrap().url);
+        ask_twice(&signer, url, &receipt.batch.clone().into(), 0).await.unwrap()
+    }
+}
+
+fn assert_refused(asked: &[Asked; 2]) {
+    for answer in asked {
+        assert!(answer.signature.is_none(), "it signed twice for one slot");
+        let refusal = answer.refusal.as_deref().unwrap_or_default();
+        assert!(refusal.contains("already signed") || refusal.contains("cursor"), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_holds_on_the_chains_word_and_an_altered_one_does_not() {
+    let world = world().await;
+    let receipt = world.call("hello").await;
+    assert_eq!(world.verify("hello", &[]).await.0, Some(0));
+
+    let altered = Receipt { output: b"hullo".into(), ..receipt };
+    std::fs::write(world.receipt_file("altered"), serde_json::to_vec(&altered).unwrap()).unwrap();
+    let (code, said) = world.verify("altered", &[]).await;
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("output"), "{said}");
+
+    let (code, said) = world.verify("hello", &["--rpc", "http://127.0.0.1:9"]).await;
+    assert_eq!(code, Some(3), "an unreachable chain: {said}");
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_it_is_back() {
+    let world = world().await;
+    let before = world.call("before").await;
+    assert_refused(&world.ask_again("operator-3", &before).await);
+    world.cloud.kill_node("operator-3").await.unwrap();
+    // 80 of 100 parts of the stake are left; 67 are needed.
+    world.call("without it").await;
+    let _again = world.cloud.restart_node("operator-3").await.unwrap();
+    // Its executor answers once it has read the chain.
+    let ready = async {
+        loop {
+            let url = format!("{}/v1/executor/{}", world.cloud.node("operator-3").unwrap().url, world.app.app);
+            let probe = reqwest::Client::new().post(url).body("").send().await;
+            if probe.is_ok_and(|answer| answer.status().is_success()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap();
+    assert_refused(&world.ask_again("operator-3", &before).await);
+    world.call("with it").await;
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gateway_that_was_killed_answers_the_same_receipt_and_goes_on() {
+    let world = world().await;
+    let receipt = world.call("once").await;
+    let url = format!("{}/v1/receipts/{}", world.cloud.description.gateway, receipt.exchange.request_id);
+    world.cloud.kill_node("gateway").await.unwrap();
+    let _again = world.cloud.restart_node("gateway").await.unwrap();
+    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap().bytes().await.unwrap();
+    assert_eq!(serde_json::from_slice::<Receipt>(&answer).unwrap(), receipt);
+    let next = world.call("and again").await;
+    assert!(next.batch.sequence > receipt.batch.sequence);
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_named_and_nothing_is_signed_with_it() {
+    let world = world().await;
+    world.call("before").await;
+    world.cloud.stop_node("operator-2").await.unwrap();
+    let store = damage_slots(&world.cloud.folder().join("data/operator-2/executor/1"));
+    let mut child = world.cloud.spawn_node("operator-2").unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    let log = std::fs::read_to_string(world.cloud.log_file("operator-2-again")).unwrap();
+    assert_eq!(status.code(), Some(5), "{log}");
+    assert!(log.contains(&store.display().to_string()), "{log}");
+    world.cloud.stop().await.unwrap();
+}
+
+/// Overwrites the executor's store of slots; returns its path.
+fn damage_slots(folder: &Path) -> PathBuf {
+    let store = folder.join("slots.redb");
+    let length = std::fs::metadata(&store).unwrap().len();
+    std::fs::write(&store, vec![0x5a; usize::try_from(length).unwrap()]).unwrap();
+    store
+}
+
+#[tokio::test]
+async fn a_cloud_takes_only_a_folder_of_its_own() {
+    vouch_testkit::prepare();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("thesis.txt"), "years").unwrap();
+    let error = Cloud::start(folder.path(), false).await.err().unwrap().to_string();
+    assert!(error.contains("no cloud wrote"), "{error}");
+}
