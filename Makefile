@@ -10,6 +10,9 @@ FORGE = $(firstword $(wildcard $(CURDIR)/node_modules/@foundry-rs/forge-*/bin/fo
 # What `make demo` and `make bench` write, wherever cargo builds.
 OUT := $(CURDIR)/target
 REFEREE := examples/referee/build/referee.wasm
+# One way to build everything, so that third-party code is built once and not again for every set of features.
+BUILD := cargo build --locked --workspace --all-targets
+VOUCH := $(CARGO_TARGET_DIR)/debug/vouch
 
 .PHONY: help
 help: ## List the targets
@@ -36,8 +39,8 @@ $(REFEREE): examples/referee/node_modules/.package-lock.json $(wildcard examples
 	cd examples/referee && npm run --silent build
 
 .PHONY: build
-build: ## Build the vouch binary (debug)
-	cargo build --locked -p vouch
+build: ## Build everything (debug)
+	$(BUILD)
 
 .PHONY: contracts
 contracts: setup ## Compile the contracts
@@ -52,8 +55,8 @@ abi: contracts ## Write contracts/abi from the compiled contracts
 
 .PHONY: demo
 demo: preflight setup $(REFEREE) ## Run the whole story on this machine (KEEP=1 leaves the cloud running)
-	cargo build --locked -p vouch -p vouch-testkit --bins
-	$(CARGO_TARGET_DIR)/debug/vouch doctor
+	$(BUILD)
+	$(VOUCH) doctor
 	$(CARGO_TARGET_DIR)/debug/vouch-demo --out $(OUT)/demo $(if $(KEEP),--keep)
 
 .PHONY: bench
@@ -64,7 +67,8 @@ bench: setup ## Measure speed and memory against baselines (ONLY=compute for one
 .PHONY: vectors
 vectors: ## Check the code against the golden vectors in DIR
 	@test -n "$(DIR)" || { echo "usage: make vectors DIR=path/to/vectors" >&2; exit 2; }
-	cargo run --locked --quiet -p vouch -- vectors $(DIR)
+	@$(BUILD) --quiet
+	@$(VOUCH) vectors $(DIR)
 
 # --- proving it -------------------------------------------------------------------------------------------------
 
@@ -77,6 +81,7 @@ test-contracts: setup ## Run the Solidity tests
 
 .PHONY: test-rust
 test-rust: setup $(REFEREE) ## Run the Rust tests
+	$(BUILD)
 	cargo test --locked --workspace
 
 .PHONY: test-examples
@@ -99,8 +104,9 @@ check-lints:
 check-generated: contracts ## Prove that the generated files in the repository are fresh
 	node tools/export-abi.mjs --check
 	node tools/snapshot-layout.mjs --check
-	cargo run --locked --quiet -p vouch -- openapi --check docs/openapi.json
-	cargo run --locked --quiet -p vouch -- reference --check docs/cli.md
+	$(BUILD)
+	$(VOUCH) openapi --check docs/openapi.json
+	$(VOUCH) reference --check docs/cli.md
 
 .PHONY: check-licences
 check-licences:

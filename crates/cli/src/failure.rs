@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 /// Why a command ended without its result: what was wrong, and what to do next.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Story>);
+
+/// Boxed, since results carry it everywhere and it is rare.
+#[derive(Debug)]
+struct Story {
     kind: Kind,
     message: String,
     next: String,
@@ -54,24 +58,24 @@ impl Failure {
 
     /// Adds machine-readable details to `--json` output.
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = details;
+        self.0.details = details;
         self
     }
 
     fn new(kind: Kind, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), next: next.into(), details: Value::Null }
+        Self(Box::new(Story { kind, message: message.into(), next: next.into(), details: Value::Null }))
     }
 
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     pub fn next(&self) -> &str {
-        &self.next
+        &self.0.next
     }
 
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self.kind {
+        ExitCode::from(match self.0.kind {
             Kind::Input => 1,
             Kind::Chain => 3,
             Kind::Node => 4,
@@ -82,8 +86,8 @@ impl Failure {
     }
 
     pub fn view(&self) -> Value {
-        let kind = format!("{:?}", self.kind).to_lowercase();
-        json!({ "error": { "kind": kind, "message": self.message, "next": self.next, "details": self.details } })
+        let kind = format!("{:?}", self.0.kind).to_lowercase();
+        json!({ "error": { "kind": kind, "message": self.0.message, "next": self.0.next, "details": self.0.details } })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The one Vouch binary: runs a cloud or a part of it, deploys and calls apps, and verifies what they answered.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod command;
 mod context;
 mod failure;
@@ -24,6 +26,7 @@ struct Arguments {
     command: Command,
 }
 
+#[expect(clippy::large_enum_variant, reason = "parsed once, and clap boxes no subcommand")]
 #[derive(Subcommand)]
 enum Command {
     /// Run a whole local cloud: chain, contracts, four operators and a gateway
@@ -69,7 +72,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, output: &Output) -> Result<(), Failure> {
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| Failure::bug("a TLS provider was installed twice"))?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| Failure::bug("a TLS provider was installed twice"))?;
     if !matches!(command, Command::Node(_)) {
         command::node::log_to_stderr("warn");
     }
@@ -88,10 +93,12 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
 }
 
 fn block_on(future: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Failure::host(format!("the async runtime did not start: {source}"), "check this machine's limits with `vouch doctor`"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| {
+        Failure::host(
+            format!("the async runtime did not start: {source}"),
+            "check this machine's limits with `vouch doctor`",
+        )
+    })?;
     let result = runtime.block_on(future);
     // Blocking work (a program that is still running) must not hold up the exit.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));

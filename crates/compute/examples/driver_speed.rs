@@ -13,25 +13,13 @@ use vouch_compute::{
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("driver-speed-{}", std::process::id()));
     let store = ArtifactStore::open(folder.join("artifacts"))?;
-    let driver = WasmDriver::new(Config {
-        compiler: Compiler::InProcess,
-        ..Config::new(folder.join("cache"))
-    })?;
+    let driver = WasmDriver::new(Config { compiler: Compiler::InProcess, ..Config::new(folder.join("cache")) })?;
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-    for (name, calls) in [
-        ("noop", 20_000),
-        ("echo", 20_000),
-        ("command_observe", 10_000),
-        ("spin_1ms", 2_000),
-    ] {
+    for (name, calls) in [("noop", 20_000), ("echo", 20_000), ("command_observe", 10_000), ("spin_1ms", 2_000)] {
         let bytes = wat::parse_file(programs.join(format!("{name}.wat")))?;
         let digest = artifact::digest(&bytes);
         let path = store.put(digest, &bytes)?;
-        measure(
-            name,
-            calls,
-            &*driver.load(&Program::command(digest), &path)?,
-        )?;
+        measure(name, calls, &*driver.load(&Program::command(digest), &path)?)?;
     }
     std::fs::remove_dir_all(folder)?;
     Ok(())
@@ -42,11 +30,7 @@ fn measure(
     calls: u32,
     loaded: &dyn vouch_compute::driver::Loaded,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let input = RunInput {
-        payload: &[7; 100],
-        time: 1_800_000_000,
-        seed: B256::ZERO,
-    };
+    let input = RunInput { payload: &[7; 100], time: 1_800_000_000, seed: B256::ZERO };
     let first = loaded.run(&input)?;
     let start = Instant::now();
     for _ in 0..calls {

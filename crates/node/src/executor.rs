@@ -16,8 +16,8 @@ use vouch_coding::Srs;
 use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::lane::chain::ChainView;
 use vouch_compute::wasm::{self, WasmDriver};
-use vouch_core::{AppId, ProgramId};
 use vouch_core::bls::SecretKey;
+use vouch_core::{AppId, ProgramId};
 
 use crate::config::{ExecutorConfig, Join};
 use crate::mirror::{AppRecord, Mirror};
@@ -29,6 +29,9 @@ use crate::programs::ProgramStore;
 const TICK: Duration = Duration::from_secs(1);
 /// How long to wait before a program that could not be made ready is tried again.
 const PREPARE_RETRY: Duration = Duration::from_secs(2);
+
+/// A program that is being made ready.
+type Preparing = (ProgramId, JoinHandle<Result<(), String>>);
 
 /// The operator's executors.
 pub struct ExecutorRole {
@@ -49,7 +52,7 @@ pub struct ExecutorRole {
     executors: RwLock<HashMap<AppId, Executor>>,
     /// Releases that were made ready, or the time at which to try again.
     prepared: RwLock<HashMap<ProgramId, Option<Instant>>>,
-    preparing: Mutex<Option<(ProgramId, JoinHandle<Result<(), String>>)>>,
+    preparing: Mutex<Option<Preparing>>,
 }
 
 impl ExecutorRole {
@@ -194,7 +197,8 @@ impl ExecutorRole {
         match network.allocation(&view, set, self.address(), strategies).await? {
             Allocation::None => {
                 let effective = network.allocate(&self.sender, set, strategies, self.magnitude).await?;
-                return Ok(tracing::info!(set, effective, "node.executor.allocate"));
+                tracing::info!(set, effective, "node.executor.allocate");
+                return Ok(());
             }
             Allocation::Pending { .. } => return Ok(()),
             Allocation::Effective => {}

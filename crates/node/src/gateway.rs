@@ -162,12 +162,15 @@ impl Actor {
         let gateway = self.gateway.clone();
         let cursor = info.cursor;
         let work = tokio::task::spawn_blocking(move || gateway.unposted(lane, cursor)).await;
-        let work = match work {
-            Ok(Ok(Some(work))) => work,
-            Ok(Ok(None)) => return Ok(()),
-            Ok(Err(error)) => return Ok(tracing::error!(%lane, %error, "gateway.post.read")),
-            Err(error) => return Ok(tracing::error!(%lane, %error, "gateway.post.read")),
-        };
+        let work =
+            match work.map_err(|error| error.to_string()).and_then(|work| work.map_err(|error| error.to_string())) {
+                Ok(Some(work)) => work,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::error!(%lane, error, "gateway.post.read");
+                    return Ok(());
+                }
+            };
         let posted = self.network.post(&self.sender, &work.headers, &work.certificate).await?;
         let last = work.headers.last().map_or(0, |header| header.sequence);
         tracing::info!(%lane, headers = work.headers.len(), last, gas = posted.gas_used, "gateway.post");

@@ -126,8 +126,15 @@ impl Cloud {
         let mut all = vec!["--json"];
         all.extend(arguments);
         let outcome = self.run(&all).await?;
-        ensure!(outcome.code == Some(0), "vouch {} ended with {:?}: {}", arguments.join(" "), outcome.code, outcome.stderr.trim());
-        serde_json::from_str(&outcome.stdout).with_context(|| format!("vouch {} printed no JSON: {}", arguments.join(" "), outcome.stdout))
+        ensure!(
+            outcome.code == Some(0),
+            "vouch {} ended with {:?}: {}",
+            arguments.join(" "),
+            outcome.code,
+            outcome.stderr.trim()
+        );
+        serde_json::from_str(&outcome.stdout)
+            .with_context(|| format!("vouch {} printed no JSON: {}", arguments.join(" "), outcome.stdout))
     }
 
     /// Deploys the app project in `folder` and reads what was deployed.
@@ -147,7 +154,8 @@ impl Cloud {
 
     /// The key of an account: `developer`, `white`, `operator-1`, ...
     pub fn signer(&self, account: &str) -> Result<PrivateKeySigner> {
-        let entry = self.description.accounts.get(account).with_context(|| format!("the cloud has no account {account}"))?;
+        let entry =
+            self.description.accounts.get(account).with_context(|| format!("the cloud has no account {account}"))?;
         let password = PasswordSource::File(self.folder.join(&self.description.password_file)).read()?;
         Ok(keys::read_ecdsa(&self.folder.join(&entry.keystore), &password)?)
     }
@@ -217,7 +225,8 @@ impl Cloud {
     pub async fn stop(mut self) -> Result<()> {
         let Some(pid) = self.process.id() else { return Ok(()) };
         kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM)?;
-        let status = tokio::time::timeout(STOP_TIMEOUT, self.process.wait()).await.context("the cloud does not stop")??;
+        let status =
+            tokio::time::timeout(STOP_TIMEOUT, self.process.wait()).await.context("the cloud does not stop")??;
         ensure!(status.success(), "the cloud ended with {status}");
         Ok(())
     }
@@ -252,7 +261,12 @@ async fn wait_ready(folder: &Path, process: &mut Child, started: SystemTime) -> 
             let text = std::fs::read_to_string(&path)?;
             return serde_json::from_str(&text).with_context(|| path.display().to_string());
         }
-        ensure!(Instant::now() < deadline, "the cloud is not ready after {} s; see {}", READY_TIMEOUT.as_secs(), folder.join("logs").display());
+        ensure!(
+            Instant::now() < deadline,
+            "the cloud is not ready after {} s; see {}",
+            READY_TIMEOUT.as_secs(),
+            folder.join("logs").display()
+        );
         tokio::time::sleep(POLL).await;
     }
 }
@@ -267,5 +281,7 @@ pub fn sibling(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folders = own.ancestors().skip(1).take(2);
     let mut candidates = folders.map(|folder| folder.join(name));
-    candidates.find(|candidate| candidate.is_file()).with_context(|| format!("{name} is not built; run `cargo build -p vouch -p vouch-testkit`"))
+    candidates
+        .find(|candidate| candidate.is_file())
+        .with_context(|| format!("{name} is not built; run `cargo build -p vouch -p vouch-testkit`"))
 }

@@ -50,9 +50,12 @@ async fn start(out: &Path, keep: bool) -> Result<(Cloud, serde_json::Value)> {
 async fn play(stage: &Stage, summary: &mut Summary) -> Result<()> {
     let deployed = summary.step("deploy examples/referee, a chess referee in JavaScript", deploy(stage)).await?;
     let Some(app) = deployed else { return Ok(()) };
-    let referee = summary.step("deploy a wager contract that trusts this program alone", Referee::open(stage, app)).await?;
+    let referee =
+        summary.step("deploy a wager contract that trusts this program alone", Referee::open(stage, app)).await?;
     let Some(referee) = referee else { return Ok(()) };
-    summary.step("a famous game ends in a resignation: the answer pays the winner", wagers::resignation(&referee)).await?;
+    summary
+        .step("a famous game ends in a resignation: the answer pays the winner", wagers::resignation(&referee))
+        .await?;
     summary.step("an illegal move and a forged signature change nothing", wagers::illegal_and_forged(&referee)).await?;
     summary.step("a loser goes silent: the clock pays the winner", wagers::silence(&referee)).await?;
     summary.step("a player takes a move back: it forfeits", wagers::takeback(&referee)).await?;
@@ -67,7 +70,8 @@ async fn deploy(stage: &Stage) -> Result<(DeployedApp, serde_json::Value)> {
     std::fs::create_dir_all(folder.join("build"))?;
     for file in ["vouch.toml", "build/referee.wasm"] {
         let from = source.join(file);
-        std::fs::copy(&from, folder.join(file)).with_context(|| format!("{}: build the example first", from.display()))?;
+        std::fs::copy(&from, folder.join(file))
+            .with_context(|| format!("{}: build the example first", from.display()))?;
     }
     remove_if_there(&folder.join(".vouch-app.json"))?;
     let app = stage.cloud.deploy(&folder).await?;
@@ -76,7 +80,9 @@ async fn deploy(stage: &Stage) -> Result<(DeployedApp, serde_json::Value)> {
 
 fn remove_if_there(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
         _ => Ok(()),
     }
 }
@@ -96,7 +102,11 @@ async fn finish(cloud: Cloud, keep: bool) -> Result<()> {
 }
 
 /// Tries `look` until it finds something.
-pub(crate) async fn wait<T>(what: &str, timeout: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub(crate) async fn wait<T>(
+    what: &str,
+    timeout: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let search = async {
         loop {
             if let Some(found) = look().await? {

@@ -39,8 +39,13 @@ fn print_or_check(document: &str, check: Option<&Path>, command: &str) -> Result
         return Ok(());
     };
     let mend = format!("run `{command} > {}`", path.display());
-    let found = std::fs::read_to_string(path).map_err(|error| Failure::input(format!("{} cannot be read: {error}", path.display()), mend.clone()))?;
-    if found.trim_end() == document { Ok(()) } else { Err(Failure::verification(format!("{} is stale", path.display()), mend)) }
+    let found = std::fs::read_to_string(path)
+        .map_err(|error| Failure::input(format!("{} cannot be read: {error}", path.display()), mend.clone()))?;
+    if found.trim_end() == document {
+        Ok(())
+    } else {
+        Err(Failure::verification(format!("{} is stale", path.display()), mend))
+    }
 }
 
 fn describe(command: &clap::Command, document: &mut String) {
@@ -52,7 +57,8 @@ fn describe(command: &clap::Command, document: &mut String) {
     }
     let usage = command.clone().render_usage().to_string();
     let _infallible = writeln!(document, "```\n{usage}\n```\n");
-    let described: Vec<_> = command.get_arguments().filter(|argument| !argument.is_hide_set() && !argument.is_global_set()).collect();
+    let described: Vec<_> =
+        command.get_arguments().filter(|argument| !argument.is_hide_set() && !argument.is_global_set()).collect();
     for argument in described {
         let long = argument.get_long().map(|long| format!("--{long}"));
         let label = long.unwrap_or_else(|| argument.get_id().as_str().to_uppercase());
@@ -60,11 +66,18 @@ fn describe(command: &clap::Command, document: &mut String) {
             continue;
         }
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let default: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
-        let default = if default.is_empty() || default == ["false"] { String::new() } else { format!(" (default: `{}`)", default.join(" ")) };
+        let default: Vec<_> =
+            argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+        let default = if default.is_empty() || default == ["false"] {
+            String::new()
+        } else {
+            format!(" (default: `{}`)", default.join(" "))
+        };
         let _infallible = writeln!(document, "- `{label}`: {help}{default}");
     }
-    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help") {
+    for subcommand in
+        command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && subcommand.get_name() != "help")
+    {
         describe(subcommand, document);
     }
 }

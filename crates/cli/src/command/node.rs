@@ -40,7 +40,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Resolves, with its name, when the process is asked to end.
 pub fn stop_signal() -> Result<impl Future<Output = &'static str>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::host(format!("signals cannot be received: {error}"), "check this machine with `vouch doctor`"));
+    let listen = |kind| {
+        signal(kind).map_err(|error| {
+            Failure::host(format!("signals cannot be received: {error}"), "check this machine with `vouch doctor`")
+        })
+    };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -54,13 +58,18 @@ fn failure(error: &vouch_node::Error) -> Failure {
     use vouch_node::Error;
     let message = chain_of(error);
     match error {
-        Error::Config(_) => Failure::input(message, "mend the configuration file; docs/configuration.md names every key"),
+        Error::Config(_) => {
+            Failure::input(message, "mend the configuration file; docs/configuration.md names every key")
+        }
         Error::Keys(_) => Failure::input(message, "check the paths of keystore and password file in the configuration"),
         Error::Chain(_) => Failure::chain(message, "check `chain.rpc` and `chain.deployment` in the configuration"),
-        Error::Gateway(_) | Error::Executor { .. } | Error::Artifacts(_) => {
-            Failure::host(message, "if a store is damaged, put a backup back and set `restored = true`; never start with an empty one")
+        Error::Gateway(_) | Error::Executor { .. } | Error::Artifacts(_) => Failure::host(
+            message,
+            "if a store is damaged, put a backup back and set `restored = true`; never start with an empty one",
+        ),
+        Error::Io { .. } | Error::Driver(_) | Error::Srs(_) => {
+            Failure::host(message, "check this machine with `vouch doctor`")
         }
-        Error::Io { .. } | Error::Driver(_) | Error::Srs(_) => Failure::host(message, "check this machine with `vouch doctor`"),
         Error::Http(_) | Error::Ended(_) => Failure::bug(message),
     }
 }

@@ -82,7 +82,12 @@ async fn stop_all(mut processes: Vec<Process>, output: &Output, result: Result<(
     result
 }
 
-async fn start(arguments: &Arguments, folder: &Path, processes: &mut Vec<Process>, output: &Output) -> Result<Cloud, Failure> {
+async fn start(
+    arguments: &Arguments,
+    folder: &Path,
+    processes: &mut Vec<Process>,
+    output: &Output,
+) -> Result<Cloud, Failure> {
     let accounts = accounts::accounts(usize::from(arguments.operators));
     setup::write_keys(folder, &accounts)?;
     let ports = free_ports(usize::from(arguments.operators) + 2)?;
@@ -113,15 +118,32 @@ async fn start(arguments: &Arguments, folder: &Path, processes: &mut Vec<Process
 
 fn spawn_chain(port: u16, logs: &Logs) -> Result<Process, Failure> {
     let binary = anvil::find_binary().ok_or_else(|| {
-        Failure::host(format!("anvil, the local chain, was found neither in {} nor on PATH nor in node_modules", anvil::BINARY_VARIABLE), "run `npm ci` in the repository")
+        Failure::host(
+            format!(
+                "anvil, the local chain, was found neither in {} nor on PATH nor in node_modules",
+                anvil::BINARY_VARIABLE
+            ),
+            "run `npm ci` in the repository",
+        )
     })?;
     // It logs every request; its errors reach whoever sent the request.
-    let arguments = ["--host", "127.0.0.1", "--port", &port.to_string(), "--slots-in-an-epoch", "1", "--block-time", "1", "--quiet"];
+    let arguments = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &port.to_string(),
+        "--slots-in-an-epoch",
+        "1",
+        "--block-time",
+        "1",
+        "--quiet",
+    ];
     Process::spawn(CHAIN, &binary, &arguments.map(str::to_owned), logs)
 }
 
 fn spawn_node(folder: &Path, node: &Node, logs: &Logs) -> Result<Process, Failure> {
-    let binary = std::env::current_exe().map_err(|error| Failure::host(format!("this program cannot be found: {error}"), "install it again"))?;
+    let binary = std::env::current_exe()
+        .map_err(|error| Failure::host(format!("this program cannot be found: {error}"), "install it again"))?;
     let config = folder.join(node.config_file());
     Process::spawn(&node.name, &binary, &["node".to_owned(), "--config".to_owned(), config.display().to_string()], logs)
 }

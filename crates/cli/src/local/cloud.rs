@@ -81,7 +81,10 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Failure::input(format!("a cloud runs in {} already", path.display()), "stop it first, or name another folder with --dir"));
+                return Err(Failure::input(
+                    format!("a cloud runs in {} already", path.display()),
+                    "stop it first, or name another folder with --dir",
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(unwritable(&marker, &error)),
         }

@@ -38,7 +38,11 @@ pub fn keystore_of(name: &str) -> PathBuf {
 /// The gateway and the operators, each with a port of its own.
 pub fn nodes(accounts: &[Account], ports: &[u16]) -> Vec<Node> {
     let with_node = accounts.iter().filter(|account| account.name == "gateway" || account.is_operator());
-    let node = |(account, port): (&Account, &u16)| Node { name: account.name.clone(), address: account.signer.address(), port: *port };
+    let node = |(account, port): (&Account, &u16)| Node {
+        name: account.name.clone(),
+        address: account.signer.address(),
+        port: *port,
+    };
     with_node.zip(ports).map(node).collect()
 }
 
@@ -46,7 +50,8 @@ pub fn nodes(accounts: &[Account], ports: &[u16]) -> Vec<Node> {
 pub fn write(folder: &Path, rpc: &str, nodes: &[Node]) -> Result<(), Failure> {
     for node in nodes {
         let path = folder.join(node.config_file());
-        let text = toml::to_string_pretty(&config_of(node, rpc, nodes)).map_err(|error| Failure::bug(error.to_string()))?;
+        let text =
+            toml::to_string_pretty(&config_of(node, rpc, nodes)).map_err(|error| Failure::bug(error.to_string()))?;
         std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
     }
     Ok(())

@@ -70,7 +70,10 @@ impl Process {
         let (stdout, stderr) = logs.of(name)?;
         command.stdout(stdout).stderr(stderr).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| {
-            Failure::host(format!("{name}: {} did not start: {error}", program.display()), "check this machine with `vouch doctor`")
+            Failure::host(
+                format!("{name}: {} did not start: {error}", program.display()),
+                "check this machine with `vouch doctor`",
+            )
         })?;
         forward(name, child.stdout.take());
         forward(name, child.stderr.take());
@@ -119,6 +122,9 @@ fn forward(name: &str, stream: Option<impl AsyncRead + Unpin + Send + 'static>) 
 /// Ports on 127.0.0.1 that were free a moment ago, all different.
 pub fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
     let listeners: Result<Vec<_>, _> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
-    let ports = listeners.and_then(|listeners| listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect());
-    ports.map_err(|error| Failure::host(format!("no free port on 127.0.0.1: {error}"), "check this machine with `vouch doctor`"))
+    let ports =
+        listeners.and_then(|listeners| listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect());
+    ports.map_err(|error| {
+        Failure::host(format!("no free port on 127.0.0.1: {error}"), "check this machine with `vouch doctor`")
+    })
 }

@@ -195,7 +195,10 @@ impl State {
         // The contract makes the table, so this cannot fail; if it does, that table is useless and the node is not.
         let table = match operator_table(timestamp, &event.infos) {
             Ok(table) => table,
-            Err(error) => return Ok(tracing::error!(error, app = %app, timestamp, "node.mirror.table")),
+            Err(error) => {
+                tracing::error!(error, app = %app, timestamp, "node.mirror.table");
+                return Ok(());
+            }
         };
         let mut keys = Vec::with_capacity(event.operators.len());
         for (info, address) in table.infos().iter().zip(&event.operators) {

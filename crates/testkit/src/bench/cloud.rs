@@ -40,7 +40,13 @@ async fn of_program(load: &Load, speed: &Speed, figures: &mut Figures) -> Result
     figures.value(format!("{program}: driver alone"), speed.calls_per_second, "calls/s", None, Target::None);
     let latency = load.latency().await?;
     let added = (latency.as_secs_f64() - speed.latency.as_secs_f64()) * 1e3;
-    figures.value(format!("{program}: p50 latency over the bare call"), added, "ms", Some(speed.latency.as_secs_f64() * 1e3), Target::AtMost(30.0));
+    figures.value(
+        format!("{program}: p50 latency over the bare call"),
+        added,
+        "ms",
+        Some(speed.latency.as_secs_f64() * 1e3),
+        Target::AtMost(30.0),
+    );
     let rate = load.rate().await?;
     let (name, baseline) = (format!("{program}: certified, {CLIENTS} clients"), speed.calls_per_second / EXECUTORS);
     match program {
@@ -65,8 +71,10 @@ struct Load {
 impl Load {
     async fn new(cloud: &Cloud, app: DeployedApp) -> Result<Self> {
         let gateway = cloud.description.gateway.clone();
-        let http = reqwest::Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(CLIENTS as usize).build()?;
-        let clock: Clock = serde_json::from_slice(&http.get(format!("{gateway}/v1/clock")).send().await?.bytes().await?)?;
+        let http =
+            reqwest::Client::builder().no_proxy().tcp_nodelay(true).pool_max_idle_per_host(CLIENTS as usize).build()?;
+        let clock: Clock =
+            serde_json::from_slice(&http.get(format!("{gateway}/v1/clock")).send().await?.bytes().await?)?;
         Ok(Self {
             domain: cloud.network().await?.deployment().domain(),
             signer: cloud.signer("client")?,
@@ -115,8 +123,13 @@ impl Load {
     async fn call(&self) -> Result<()> {
         let request = self.request();
         let signature = ecdsa::sign(request.digest(&self.domain), &self.signer.to_bytes().0)?;
-        let call = CallRequest { request: (&request).into(), client_signature: signature.to_vec().into(), payload: PAYLOAD.into() };
-        let answer = self.http.post(format!("{}/v1/calls", self.gateway)).body(serde_json::to_vec(&call)?).send().await?;
+        let call = CallRequest {
+            request: (&request).into(),
+            client_signature: signature.to_vec().into(),
+            payload: PAYLOAD.into(),
+        };
+        let answer =
+            self.http.post(format!("{}/v1/calls", self.gateway)).body(serde_json::to_vec(&call)?).send().await?;
         let status = answer.status();
         let body = answer.bytes().await?;
         ensure!(status.is_success(), "a call failed with {status}: {}", String::from_utf8_lossy(&body));

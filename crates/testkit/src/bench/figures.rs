@@ -38,7 +38,14 @@ impl Figures {
     }
 
     /// A figure whose target is about its value.
-    pub fn value(&mut self, name: impl Into<String>, value: f64, unit: &'static str, baseline: Option<f64>, target: Target) {
+    pub fn value(
+        &mut self,
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        baseline: Option<f64>,
+        target: Target,
+    ) {
         self.add(name.into(), value, unit, baseline, target, value);
     }
 
@@ -47,14 +54,31 @@ impl Figures {
         self.add(name.into(), value, unit, Some(baseline), target, value / baseline);
     }
 
-    fn add(&mut self, name: String, value: f64, unit: &'static str, baseline: Option<f64>, target: Target, judged: f64) {
+    fn add(
+        &mut self,
+        name: String,
+        value: f64,
+        unit: &'static str,
+        baseline: Option<f64>,
+        target: Target,
+        judged: f64,
+    ) {
         let (target, met) = match target {
             Target::AtLeast(least) => (format!("at least {least}"), Some(judged >= least)),
             Target::AtMost(most) => (format!("at most {most}"), Some(judged <= most)),
             Target::None => ("recorded".to_owned(), None),
         };
         let ratio = baseline.map(|baseline| rounded(value / baseline));
-        let figure = Figure { group: "compute", name, value: rounded(value), unit, baseline: baseline.map(rounded), ratio, target, met };
+        let figure = Figure {
+            group: "compute",
+            name,
+            value: rounded(value),
+            unit,
+            baseline: baseline.map(rounded),
+            ratio,
+            target,
+            met,
+        };
         println!("{}", line(&figure));
         self.all.push(figure);
     }
@@ -64,12 +88,16 @@ impl Figures {
     }
 
     pub fn save(&self) -> Result<()> {
-        std::fs::write(&self.path, serde_json::to_string_pretty(&self.all)?).with_context(|| self.path.display().to_string())
+        std::fs::write(&self.path, serde_json::to_string_pretty(&self.all)?)
+            .with_context(|| self.path.display().to_string())
     }
 
     /// As Markdown, for docs/benchmarks.md.
     pub fn table(&self) -> String {
-        let head = ["| figure | value | unit | baseline | ratio | target | met |".to_owned(), "|---|---|---|---|---|---|---|".to_owned()];
+        let head = [
+            "| figure | value | unit | baseline | ratio | target | met |".to_owned(),
+            "|---|---|---|---|---|---|---|".to_owned(),
+        ];
         let rows = self.all.iter().map(|figure| {
             let number = |number: Option<f64>| number.map_or("-".to_owned(), |number| number.to_string());
             let met = figure.met.map_or("-", |met| if met { "yes" } else { "NO" });
@@ -103,7 +131,8 @@ mod tests {
         figures.value("bad", 401.0, "MiB", None, Target::AtMost(400.0));
         assert!(!figures.all_met());
         figures.save().unwrap();
-        let written: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&figures.path).unwrap()).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&figures.path).unwrap()).unwrap();
         assert_eq!((&written[1]["ratio"], &written[2]["met"]), (&serde_json::json!(0.7), &serde_json::json!(false)));
     }
 }

@@ -8,8 +8,11 @@ use anyhow::{Context, Result};
 use super::figures::{Figures, Target};
 
 /// Snapshot, what EigenLayer's verifier takes for the same, and what ours may take.
-const CHECKS: [(&str, f64, f64); 3] =
-    [("check_200_0", 167_023.0, 150_000.0), ("check_200_10", 1_377_728.0, 172_000.0), ("check_200_100", 13_062_818.0, 340_000.0)];
+const CHECKS: [(&str, f64, f64); 3] = [
+    ("check_200_0", 167_023.0, 150_000.0),
+    ("check_200_10", 1_377_728.0, 172_000.0),
+    ("check_200_100", 13_062_818.0, 340_000.0),
+];
 
 /// What is recorded beside them: file and snapshots.
 const RECORDED: [(&str, &[&str]); 3] = [
@@ -21,7 +24,13 @@ const RECORDED: [(&str, &[&str]); 3] = [
 pub fn read(figures: &mut Figures) -> Result<()> {
     let certificate = snapshots("certificate")?;
     for (name, baseline, target) in CHECKS {
-        figures.value(format!("gas of {name}"), gas(&certificate, name)?, "gas", Some(baseline), Target::AtMost(target));
+        figures.value(
+            format!("gas of {name}"),
+            gas(&certificate, name)?,
+            "gas",
+            Some(baseline),
+            Target::AtMost(target),
+        );
     }
     for (file, names) in RECORDED {
         let found = snapshots(file)?;

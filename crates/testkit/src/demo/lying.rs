@@ -7,7 +7,7 @@ use alloy_primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use vouch_chain::network::{Evidence, RecordedTable, Slash, SignedBatch, TableKey};
+use vouch_chain::network::{Evidence, RecordedTable, SignedBatch, Slash, TableKey};
 use vouch_core::Batch;
 use vouch_core::bls::Signature;
 
@@ -56,7 +56,10 @@ async fn start_liar(referee: &Referee<'_>, set: u32) -> Result<Child> {
     let mut command = std::process::Command::new(sibling("vouch-adversary")?);
     command.arg("executor").arg("--config").arg(cloud.folder().join(&node.config)).args(["--set", &set.to_string()]);
     let child = cloud.spawn_logged(command, "liar")?;
-    wait("the liar to answer", START_TIMEOUT, async || Ok(reqwest::get(format!("{}/v1/status", node.url)).await.ok().map(|_| ()))).await?;
+    wait("the liar to answer", START_TIMEOUT, async || {
+        Ok(reqwest::get(format!("{}/v1/status", node.url)).await.ok().map(|_| ()))
+    })
+    .await?;
     Ok(child)
 }
 

@@ -77,7 +77,8 @@ impl<'a> Referee<'a> {
 
     /// White stakes and invites, black joins; then every input of the example is signed for this wager.
     pub async fn begin(&self) -> Result<Wager> {
-        let (number, _) = self.network.open_wager(&self.white, self.contract, self.black.address(), STAKE, true).await?;
+        let (number, _) =
+            self.network.open_wager(&self.white, self.contract, self.black.address(), STAKE, true).await?;
         self.network.join_wager(&self.black, self.contract, number).await?;
         let inputs = self.stage.out.join(format!("inputs/wager-{number}"));
         self.sign_inputs(number, &inputs).await?;
@@ -93,10 +94,26 @@ impl<'a> Referee<'a> {
         };
         let mut command = Command::new("node");
         command.arg(source().join("make-inputs.mjs"));
-        command.args(["--chain-id", &self.network.chain().chain_id().to_string(), "--contract", &self.contract.to_string()]);
-        command.args(["--number", &number.to_string(), "--white-key", &key_file("white")?, "--black-key", &key_file("black")?]);
+        command.args([
+            "--chain-id",
+            &self.network.chain().chain_id().to_string(),
+            "--contract",
+            &self.contract.to_string(),
+        ]);
+        command.args([
+            "--number",
+            &number.to_string(),
+            "--white-key",
+            &key_file("white")?,
+            "--black-key",
+            &key_file("black")?,
+        ]);
         let output = command.arg("--out").arg(inputs).stdin(Stdio::null()).output().await.context("node")?;
-        ensure!(output.status.success(), "signing the games failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        ensure!(
+            output.status.success(),
+            "signing the games failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         Ok(())
     }
 

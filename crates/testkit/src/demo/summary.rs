@@ -50,7 +50,9 @@ impl Summary {
     }
 
     pub fn table(&self) -> String {
-        let line = |step: &Step| format!("{}  {:>6.1} s  {}", if step.ok { "ok    " } else { "FAILED" }, step.seconds, step.name);
+        let line = |step: &Step| {
+            format!("{}  {:>6.1} s  {}", if step.ok { "ok    " } else { "FAILED" }, step.seconds, step.name)
+        };
         let total: f64 = self.steps.iter().map(|step| step.seconds).sum();
         let mut lines: Vec<_> = self.steps.iter().map(line).collect();
         lines.push(format!("        {total:>6.1} s  in all; facts in {}", self.path.display()));

@@ -87,7 +87,12 @@ pub async fn repetition(referee: &Referee<'_>) -> Step {
 }
 
 /// Shows a game that starts a clock, sees that nobody is paid before its end, and settles after it.
-async fn clock_then_settle(referee: &Referee<'_>, wager: &super::referee::Wager, answer: &Answer, winner: u8) -> Result<(u64, String)> {
+async fn clock_then_settle(
+    referee: &Referee<'_>,
+    wager: &super::referee::Wager,
+    answer: &Answer,
+    winner: u8,
+) -> Result<(u64, String)> {
     let ends_at = match referee.show(wager, answer).await?? {
         Outcome::Clock { pending, ends_at } if pending == winner => ends_at,
         other => bail!("expected a clock for side {winner}, found {other:?}"),
