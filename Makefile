@@ -13,6 +13,10 @@ REFEREE := examples/referee/build/referee.wasm
 # One way to build everything, so that third-party code is built once and not again for every set of features.
 BUILD := cargo build --locked --workspace --all-targets
 VOUCH := $(CARGO_TARGET_DIR)/debug/vouch
+# `npm ci` refuses a lock file that lacks the optional packages of other platforms, which is how one is written where the
+# registry does not carry them; `npm install` then takes the same pinned versions.
+NPM_FLAGS := --no-audit --no-fund --loglevel=error
+NPM_CI := npm ci $(NPM_FLAGS) >/dev/null 2>&1 || npm install --no-save $(NPM_FLAGS)
 
 .PHONY: help
 help: ## List the targets
@@ -28,11 +32,11 @@ preflight:
 setup: node_modules/.package-lock.json ## Install the pinned Node.js packages (forge, anvil, solc, OpenZeppelin)
 
 node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	$(NPM_CI)
 	@touch $@
 
 examples/referee/node_modules/.package-lock.json: examples/referee/package.json examples/referee/package-lock.json
-	cd examples/referee && npm ci --no-audit --no-fund --loglevel=error
+	cd examples/referee && { $(NPM_CI); }
 	@touch $@
 
 $(REFEREE): examples/referee/node_modules/.package-lock.json $(wildcard examples/referee/src/*) wit/program.wit
