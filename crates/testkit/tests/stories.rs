@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use vouch_api::Receipt;
-use vouch_testkit::adversary::gateway::{Asked, ask_twice};
+use vouch_testkit::adversary::gateway::Asked;
 use vouch_testkit::cloud::{Cloud, DeployedApp};
 
 /// One cloud at a time: each has six processes.
@@ -22,14 +22,19 @@ struct World {
 
 /// A fresh cloud with an app that answers what it is sent.
 async fn world() -> World {
+    world_with("echo").await
+}
+
+/// A fresh cloud with an app of one of the driver's test programs.
+async fn world_with(program: &str) -> World {
     vouch_testkit::prepare();
     let turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    let project = folder.path().join("echo");
+    let project = folder.path().join("app");
     std::fs::create_dir(&project).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compute/tests/programs/echo.wat");
-    std::fs::write(project.join("echo.wasm"), wat::parse_file(source).unwrap()).unwrap();
-    std::fs::write(project.join("vouch.toml"), "artifact = \"echo.wasm\"\n").unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
+    std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
+    std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
     let cloud = Cloud::start(&folder.path().join("cloud"), false).await.unwrap();
     let app = cloud.deploy(&project).await.unwrap();
     World { cloud, app, folder, _turn: turn }
@@ -58,10 +63,19 @@ impl World {
         (outcome.code, outcome.stderr)
     }
 
-    /// What an operator answers a gateway that wants another batch in a slot that it has signed for.
-    async fn ask_again(&self, operator: &str, receipt: &Receipt) -> [Asked; 2] {
-        let (signer, url) = (self.cloud.signer("gateway").unwrap(), &self.cloud.node(operator).unwrap().url);
-        ask_twice(&signer, url, &receipt.batch.clone().into(), 0).await.unwrap()
+    /// What an operator answers a gateway, a process of its own, that wants other batches in a slot which it has signed for.
+    async fn ask_again(&self, operator: &str, receipt: &str) -> [Asked; 2] {
+        let cloud = &self.cloud;
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_vouch-adversary"));
+        command
+            .arg("gateway")
+            .arg("--keystore")
+            .arg(cloud.folder().join(&cloud.description.accounts["gateway"].keystore));
+        command.arg("--password-file").arg(cloud.folder().join(&cloud.description.password_file));
+        command.args(["--executor", &cloud.node(operator).unwrap().url, "--ahead", "0", "--receipt"]);
+        let output = command.arg(self.receipt_file(receipt)).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 }
 
@@ -93,8 +107,8 @@ async fn a_receipt_holds_on_the_chains_word_and_an_altered_one_does_not() {
 #[tokio::test]
 async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_it_is_back() {
     let world = world().await;
-    let before = world.call("before").await;
-    assert_refused(&world.ask_again("operator-3", &before).await);
+    world.call("before").await;
+    assert_refused(&world.ask_again("operator-3", "before").await);
     world.cloud.kill_node("operator-3").await.unwrap();
     // 80 of 100 parts of the stake are left; 67 are needed.
     world.call("without it").await;
@@ -111,7 +125,7 @@ async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_
         }
     };
     tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap();
-    assert_refused(&world.ask_again("operator-3", &before).await);
+    assert_refused(&world.ask_again("operator-3", "before").await);
     world.call("with it").await;
     world.cloud.stop().await.unwrap();
 }
@@ -150,6 +164,17 @@ fn damage_slots(folder: &Path) -> PathBuf {
     let length = std::fs::metadata(&store).unwrap().len();
     std::fs::write(&store, vec![0x5a; usize::try_from(length).unwrap()]).unwrap();
     store
+}
+
+#[tokio::test]
+async fn a_trap_is_certified_like_an_answer() {
+    let world = world_with("trap").await;
+    let (app, path) = (world.app.app.to_string(), world.receipt_file("trap").display().to_string());
+    world.cloud.json(&["app", "call", &app, "--payload", "x", "--receipt", &path]).await.unwrap();
+    let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!((receipt.exchange.status, receipt.output.len()), (1, 0));
+    assert_eq!(world.verify("trap", &[]).await.0, Some(0));
+    world.cloud.stop().await.unwrap();
 }
 
 #[tokio::test]
