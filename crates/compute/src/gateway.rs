@@ -187,7 +187,9 @@ impl Gateway {
     /// Has one request answered. The same request again joins the call that is under way, or gets the stored receipt.
     pub async fn call(&self, signed: SignedRequest) -> CallOutcome {
         let id = signed.request.id();
-        let deadline = Instant::now() + self.shared.config.call_timeout;
+        // An answer after the request's deadline is worth nothing, so nobody waits for one.
+        let left = signed.request.deadline.saturating_sub(self.shared.chain.clock());
+        let deadline = Instant::now() + self.shared.config.call_timeout.min(Duration::from_secs(left));
         let admission = Arc::clone(&self.shared);
         let admitted = tokio::task::spawn_blocking(move || admission.admit(id, signed, deadline)).await;
         let mut outcome = match admitted.map_err(|error| CallError::Gateway(error.to_string()))?? {

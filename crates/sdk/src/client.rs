@@ -139,7 +139,9 @@ impl Client {
     ) -> Result<Receipt, Error> {
         let request = self.request(app, program, payload, signer, options).await?;
         let signed = SignedCall::sign(request, payload, &self.domain, signer)?;
-        self.send_patiently(&signed, options.patience).await
+        // Once the deadline has passed, asking again only hides why there was no answer.
+        let patience = options.patience.min(Duration::from_secs(options.deadline_seconds));
+        self.send_patiently(&signed, patience).await
     }
 
     /// A request of `signer` with a random nonce and the gateway's time, not yet signed.
