@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::Semaphore;
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
@@ -130,6 +130,8 @@ struct Inner {
     programs: Arc<dyn Programs>,
     srs: Arc<Srs>,
     transport: [u8; 32],
+    /// Of the domain under which clients sign.
+    separator: B256,
     memory: Arc<ExecutorMemory>,
     results: Arc<Results>,
     standings: Standings<ExecutorMemory>,
@@ -159,6 +161,7 @@ impl Executor {
             admitted: AtomicUsize::new(0),
             running: Arc::new(Semaphore::new(config.concurrency)),
             transport: keys.transport,
+            separator: crate::request::separator(&*chain),
             config,
             chain,
             programs,

@@ -131,6 +131,28 @@ async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_
 }
 
 #[tokio::test]
+async fn without_a_quorum_by_the_deadline_the_caller_learns_who_answered() {
+    let world = world().await;
+    world.call("before").await;
+    // 30 of 100 parts of the stake are left; 67 are needed.
+    for operator in ["operator-1", "operator-2"] {
+        world.cloud.kill_node(operator).await.unwrap();
+    }
+    let arguments = ["app", "call", &world.app.app.to_string(), "--payload", "x", "--deadline", "5"];
+    let outcome = world.cloud.run(&arguments).await.unwrap();
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    let address = |name: &str| world.cloud.description.accounts[name].address.to_string();
+    let line = |name: &str| {
+        let line = outcome.stderr.lines().find(|line| line.contains(&address(name)));
+        line.unwrap_or_else(|| panic!("{name} is not named: {}", outcome.stderr)).to_owned()
+    };
+    for (name, said) in [("operator-1", "unreachable"), ("operator-2", "unreachable"), ("operator-3", "answered 0x")] {
+        assert!(line(name).contains(said), "{}", line(name));
+    }
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_gateway_that_was_killed_answers_the_same_receipt_and_goes_on() {
     let world = world().await;
     let receipt = world.call("once").await;

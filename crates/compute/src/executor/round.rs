@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::watch;
-use vouch_core::{AppId, Domain, Exchange, ProgramId, RequestId, Status, pages, seed};
+use vouch_core::{AppId, Exchange, ProgramId, RequestId, Status, pages, seed};
 
 use super::results::{Entry, Outcome, Ran};
 use super::{Inner, blocking};
@@ -69,7 +69,7 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
         time_tolerance_seconds: inner.config.time_tolerance_seconds,
         deadline_ahead_seconds_max: inner.config.deadline_ahead_seconds_max,
         payload_bytes_max: release.program.limits.payload_bytes,
-        domain: Domain { chain_id: U256::from(chain.chain_id()), registry: chain.registry() },
+        separator: inner.separator,
     })
 }
 

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vouch_coding::Srs;
-use vouch_core::{AppId, Batch, BatchHash, Domain, ProgramId, RequestId, VerifiedCertificate, ecdsa};
+use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, VerifiedCertificate, ecdsa};
 
+use super::callers::Callers;
 use super::members::Members;
 use super::pipeline::Pipeline;
 use super::queue::Waiting;
@@ -40,10 +41,11 @@ pub struct Shared {
     pub address: Address,
     pub store: Arc<GatewayStore>,
     pub standings: Standings<GatewayMemory>,
+    pub callers: Callers,
     key: [u8; 32],
+    /// Of the domain under which clients sign.
+    separator: B256,
     wishes: mpsc::Sender<Wish>,
-    /// Who waits for which request.
-    callers: Mutex<HashMap<RequestId, watch::Sender<Option<CallOutcome>>>>,
     /// The running pipelines.
     lanes: Mutex<HashMap<LaneKey, mpsc::Sender<Waiting>>>,
     runtime: tokio::runtime::Handle,
@@ -101,9 +103,24 @@ impl Shared {
         let memory = Arc::new(GatewayMemory { store: Arc::clone(&store), address });
         let (own_chain, own_peers) = (Arc::clone(&chain), Arc::clone(&peers));
         let standings = Standings::new(memory, own_chain, own_peers, config.peer_timeout, config.restored);
-        let (callers, lanes, started) = (Mutex::default(), Mutex::default(), Instant::now());
-        let runtime = tokio::runtime::Handle::current();
-        Ok(Self { config, chain, peers, srs, address, store, standings, key, wishes, callers, lanes, runtime, started })
+        let (callers, lanes, started) = (Callers::default(), Mutex::default(), Instant::now());
+        let (runtime, separator) = (tokio::runtime::Handle::current(), crate::request::separator(&*chain));
+        Ok(Self {
+            config,
+            chain,
+            peers,
+            srs,
+            address,
+            store,
+            standings,
+            key,
+            separator,
+            wishes,
+            callers,
+            lanes,
+            runtime,
+            started,
+        })
     }
 
     /// Milliseconds since the start.
@@ -151,7 +168,7 @@ impl Shared {
         }
         self.check(&signed)?;
         let lane = self.lane_of(signed.request.app)?;
-        let (receiver, is_new) = self.join(id);
+        let (receiver, is_new) = self.callers.join(id);
         if is_new {
             self.enter(id, signed, lane, deadline).unwrap_or_else(|error| self.fail(id, error));
         }
@@ -170,16 +187,14 @@ impl Shared {
         if let Some(place) = self.store.place(id).map_err(internal)? {
             return self.enter_again(id, place.batch, lane);
         }
-        // No round starts that could not end before the caller stops waiting.
-        let give_up_at_ms = self.millis(deadline.checked_sub(self.config.execute_timeout).unwrap_or(deadline));
-        let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms, answers: Arc::default() };
+        let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms: self.millis(deadline) };
         self.pipeline(lane)?.try_send(waiting).map_err(|_| CallError::Busy)
     }
 
     /// The slot may have been certified between the first look and the place in the list of callers.
     fn enter_again(&self, id: RequestId, batch: BatchHash, lane: LaneKey) -> Result<(), CallError> {
         if let Some(receipt) = self.stored_receipt(id)? {
-            self.settle(id, Ok(receipt));
+            self.callers.settle(id, Ok(receipt));
             return Ok(());
         }
         let record = self.store.slot_of(batch).map_err(internal)?;
@@ -200,7 +215,7 @@ impl Shared {
             time_tolerance_seconds: self.config.time_tolerance_seconds,
             deadline_ahead_seconds_max: self.config.deadline_ahead_seconds_max,
             payload_bytes_max: release.program.limits.payload_bytes,
-            domain: Domain { chain_id: U256::from(self.chain.chain_id()), registry: self.chain.registry() },
+            separator: self.separator,
         };
         rules.check(signed).and_then(|()| rules.check_signature(signed)).map_err(refused)
     }
@@ -220,18 +235,6 @@ impl Shared {
         lanes.filter(|lane| self.chain.lane(*lane).is_some_and(|state| state.gateway == self.address))
     }
 
-    fn join(&self, id: RequestId) -> (watch::Receiver<Option<CallOutcome>>, bool) {
-        let mut callers = lock(&self.callers);
-        match callers.get(&id) {
-            Some(sender) => (sender.subscribe(), false),
-            None => {
-                let (sender, receiver) = watch::channel(None);
-                callers.insert(id, sender);
-                (receiver, true)
-            }
-        }
-    }
-
     /// The lane's pipeline, started if it does not run.
     fn pipeline(self: &Arc<Self>, lane: LaneKey) -> Result<mpsc::Sender<Waiting>, CallError> {
         let mut lanes = lock(&self.lanes);
@@ -246,13 +249,7 @@ impl Shared {
     }
 
     pub fn fail(&self, id: RequestId, error: CallError) {
-        self.settle(id, Err(error));
-    }
-
-    fn settle(&self, id: RequestId, outcome: CallOutcome) {
-        if let Some(sender) = lock(&self.callers).remove(&id) {
-            sender.send_replace(Some(outcome));
-        }
+        self.callers.settle(id, Err(error));
     }
 
     /// Stores a certificate and answers everyone who waits for a call of the batch. Blocks.
@@ -266,8 +263,8 @@ impl Shared {
         self.store.certify(&record.header, signatures).map_err(internal)?;
         let receipts = Receipts::new(record.header.clone(), &proposal.data, certificate).map_err(internal)?;
         for (index, id) in (0u32..).zip(&record.requests) {
-            if lock(&self.callers).contains_key(id) {
-                self.settle(*id, receipts.receipt(index).map(Arc::new).map_err(internal));
+            if self.callers.has(*id) {
+                self.callers.settle(*id, receipts.receipt(index).map(Arc::new).map_err(internal));
             }
         }
         Ok(())

@@ -166,6 +166,20 @@ async fn without_a_quorum_the_caller_learns_who_answered_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_in_the_middle_of_a_round_still_tells_who_answered_what() {
+    let world = World::start().await;
+    for index in [0, 2] {
+        world.links.lie(index, Arc::new(|_, _| Box::pin(futures::future::pending())));
+    }
+    let soon = vouch_core::Request { deadline: NOW + 1, ..request(1, b"abc").request };
+    let Err(CallError::NoQuorum { answers }) = world.gateway().call(sign(soon, b"abc")).await else { panic!() };
+    let said: Vec<_> =
+        (0..4).map(|index| answers.iter().find(|(who, _)| *who == operator(index)).unwrap().1.clone()).collect();
+    assert!(said[1].starts_with("answered 0x") && said[1] == said[3], "{said:?}");
+    assert!(said[0].contains("no answer") && said[2].contains("no answer"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_camps_make_no_quorum() {
     let world = World::start().await;
     for index in [0, 2] {
