@@ -64,7 +64,7 @@ contract BatchRegistry is Lanes, EIP712 {
             _requireDeployment(header, rules);
             if (header.programId != programId) {
                 programId = header.programId;
-                require(appController.releaseInfo(programId).app == app, WrongProgram(programId));
+                appController.releaseInfo(app, programId); // reverts unless it is a release of the app
             }
             require(header.sequence > sequence, AtOrBelowCursor(header.sequence, sequence));
             require(header.sequence == ++sequence, WrongSequence(header.sequence, sequence));
@@ -118,7 +118,7 @@ contract BatchRegistry is Lanes, EIP712 {
         BN254Certificate calldata certificate
     ) private view returns (uint256[] memory signedWeights) {
         OperatorSet memory operatorSet = OperatorSet({avs: address(appController), id: header.operatorSetId});
-        bytes32 table = appController.tableOf(header.programId);
+        bytes32 table = appController.tableOf(header.app, header.programId);
         signedWeights = verifier.verifyCertificateOf(operatorSet, table, certificate);
         uint256 total = verifier.getOperatorSetInfoOf(operatorSet, table, header.referenceTimestamp).totalWeights[0];
         require(total != 0 && total >= rules.requiredStake, RequiredStakeNotMet());

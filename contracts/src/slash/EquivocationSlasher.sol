@@ -86,7 +86,7 @@ contract EquivocationSlasher is IEquivocationSlasher {
         _requireRecent(batch.referenceTimestamp);
         _requireDeployment(batch);
         OperatorSet memory operatorSet = _setOf(batch);
-        bytes32 table = appController.tableOf(batch.programId);
+        bytes32 table = appController.tableOf(batch.app, batch.programId);
         verifier.requireMember(operatorSet, table, batch.referenceTimestamp, signed.signer);
 
         BN254.G1Point calldata key = signed.signer.operatorInfo.pubkey;

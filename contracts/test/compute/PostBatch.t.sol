@@ -135,13 +135,13 @@ contract PostBatchTest is VouchFixture {
         bytes32 otherApp = newApp(appParameters());
         Batch memory batch = batchAfter(1, 0, 0);
         batch.programId = publishOther(otherApp);
-        refuse(batch, IBatchRegistry.WrongProgram.selector);
+        refuse(batch, IAppController.UnknownRelease.selector);
     }
 
     function test_wrongProgram_unknown() public {
         Batch memory batch = batchAfter(1, 0, 0);
         batch.programId = keccak256("no program");
-        refuse(batch, IAppController.UnknownProgram.selector);
+        refuse(batch, IAppController.UnknownRelease.selector);
     }
 
     function test_wrongProfile() public {
@@ -155,6 +155,14 @@ contract PostBatchTest is VouchFixture {
         headers[1].profileId = address(0xbad);
         headers[2].parent = hashOf(headers[1]);
         refuseChain(headers, IBatchRegistry.WrongProfile.selector);
+    }
+
+    /// @dev Only the last header is certified, so nothing but the chain of headers would notice.
+    function test_wrongProgram_ofAnAncestor() public {
+        Batch[] memory headers = chain(1, 0, 3);
+        headers[1].programId = keccak256("no program");
+        headers[2].parent = hashOf(headers[1]);
+        refuseChain(headers, IAppController.UnknownRelease.selector);
     }
 
     function test_unknownLane() public {

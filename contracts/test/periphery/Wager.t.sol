@@ -247,7 +247,7 @@ contract WagerShowTest is WagerFixture {
 
     function test_answerOfAnotherProgramIsRefused() public {
         bytes32 another = keccak256("another program");
-        controller.setRelease(another, APP, true);
+        controller.setRelease(APP, another, true);
         CertifiedExchange memory certified =
             _unposted(0, abi.encode(_verdict(IWager.State.Resignation, IWager.Side.White, _line(10))));
         (certified.batch.programId, certified.request.programId) = (another, another);

@@ -107,7 +107,8 @@ contract EquivocationTest is EquivocationFixture {
         bytes32 otherApp = newApp(appParameters());
         (first.app, second.app) = (otherApp, otherApp);
         refuse(bySignature(LIAR, first), bySignature(LIAR, second), IEquivocationSlasher.WrongDeployment.selector);
-        // Of the other app's own set there is no table: these keys signed for another set.
+        // Of the other app's own set there is no table, also for the same program: these keys signed for another set.
+        publish(otherApp, wasmProgram());
         (first.operatorSetId, second.operatorSetId) = (set.id + 1, set.id + 1);
         refuse(bySignature(LIAR, first), bySignature(LIAR, second), IBN254CertificateVerifier.UnknownTable.selector);
     }
@@ -138,7 +139,7 @@ contract EquivocationTest is EquivocationFixture {
 
     function test_anUnknownProgram() public {
         second.programId = keccak256("no program");
-        refuse(bySignature(LIAR, first), bySignature(LIAR, second), IAppController.UnknownProgram.selector);
+        refuse(bySignature(LIAR, first), bySignature(LIAR, second), IAppController.UnknownRelease.selector);
     }
 
     // Keys and tables.

@@ -26,7 +26,7 @@ use alloy_primitives::{B256, Bytes};
 use tokio::sync::Semaphore;
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
-use vouch_core::{Batch, OperatorId, ProgramId, certificate};
+use vouch_core::{AppId, Batch, OperatorId, ProgramId, certificate};
 
 use crate::driver::Loaded;
 use crate::evidence::Evidence;
@@ -84,8 +84,8 @@ impl Config {
 
 /// Finds programs for the executor: fetches the artifact and loads it through a driver.
 pub trait Programs: Send + Sync + 'static {
-    /// Blocks while the program is fetched and compiled; quick when it is ready. The error is for people.
-    fn load(&self, program: ProgramId) -> Result<Arc<dyn Loaded>, String>;
+    /// Blocks while a program that `app` published is fetched and compiled; quick when it is ready. The error is for people.
+    fn load(&self, app: AppId, program: ProgramId) -> Result<Arc<dyn Loaded>, String>;
 }
 
 /// The keys of an executor.

@@ -157,9 +157,9 @@ impl Mirror {
         self.read().releases.values().any(|release| release.program.artifact_digest == digest)
     }
 
-    /// The URI that a release was published with.
-    pub fn release_uri(&self, program: ProgramId) -> Option<Arc<str>> {
-        self.read().uris.get(&program).cloned()
+    /// The URI that the app published the program with.
+    pub fn release_uri(&self, app: AppId, program: ProgramId) -> Option<Arc<str>> {
+        self.read().uris.get(&(app, program)).cloned()
     }
 
     /// App and operator of a BLS key that was in some table.
@@ -202,8 +202,8 @@ impl ChainView for Mirror {
         self.read().apps.get(&app).map(|app| app.state.clone())
     }
 
-    fn release(&self, program: ProgramId) -> Option<Arc<Release>> {
-        self.read().releases.get(&program).cloned()
+    fn release(&self, app: AppId, program: ProgramId) -> Option<Arc<Release>> {
+        self.read().releases.get(&(app, program)).cloned()
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {

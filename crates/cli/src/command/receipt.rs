@@ -147,6 +147,7 @@ pub fn verified_view(verified: &VerifiedReceipt) -> Value {
     };
     json!({
         "holds": true, "requestId": verified.request_id.0, "batchHash": verified.batch_hash.0,
+        "app": verified.app.0, "programId": verified.program_id.0,
         "status": status_name(verified.status),
         "signedWeight": verified.signed_weight.to_string(), "totalWeight": verified.total_weight.to_string(),
         "thresholdBips": verified.threshold_bips, "signers": verified.signers, "operators": verified.operators,
@@ -161,6 +162,8 @@ fn describe_verified(verified: &VerifiedReceipt) -> String {
     let lines = [
         "the receipt holds".to_owned(),
         format!("request    {}", verified.request_id),
+        format!("app        {}", verified.app),
+        format!("program    {}", verified.program_id),
         format!("batch      {}", verified.batch_hash),
         format!("status     {}", status_name(verified.status)),
         format!(

@@ -70,8 +70,7 @@ fn check_header(inner: &Inner, call: &ProposeCall) -> Result<u64, Refusal> {
     let (chain, header) = (&inner.chain, &call.header);
     let app = chain.app(header.app).ok_or(Refusal::UnknownApp)?;
     let lane = chain.lane(LaneKey::of(header)).ok_or(Refusal::UnknownLane)?;
-    let release = chain.release(header.program_id).filter(|release| release.app == header.app);
-    let release = release.ok_or(Refusal::UnknownProgram)?;
+    let release = chain.release(header.app, header.program_id).ok_or(Refusal::UnknownProgram)?;
     let table = chain.table(header.app, release.table, header.reference_timestamp);
     let rules = header::Rules {
         chain_id: chain.chain_id(),

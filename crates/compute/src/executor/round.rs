@@ -42,7 +42,7 @@ pub async fn run_all(
 ) -> Result<Vec<Outcome>, Refusal> {
     let _admitted = Admission::take(inner, requests.len())?;
     let rules = rules(inner, app, program_id)?;
-    let loaded = load(inner, program_id).await?;
+    let loaded = load(inner, app, program_id).await?;
     let seeds = seeds(inner, &requests).await;
     let work = Arc::new(Work { inner: Arc::clone(inner), rules, loaded, seeds, requests, next: AtomicUsize::new(0) });
     let workers = work.requests.len().min(inner.config.concurrency);
@@ -61,7 +61,7 @@ pub async fn run_all(
 pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, Refusal> {
     let chain = &inner.chain;
     chain.app(app).ok_or(Refusal::UnknownApp)?;
-    let release = chain.release(program_id).filter(|release| release.app == app).ok_or(Refusal::UnknownProgram)?;
+    let release = chain.release(app, program_id).ok_or(Refusal::UnknownProgram)?;
     Ok(Rules {
         app,
         program_id,
@@ -73,9 +73,9 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
     })
 }
 
-async fn load(inner: &Arc<Inner>, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {
+async fn load(inner: &Arc<Inner>, app: AppId, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || inner.programs.load(program_id).map_err(Refusal::CannotRun)).await
+    blocking(move || inner.programs.load(app, program_id).map_err(Refusal::CannotRun)).await
 }
 
 /// The randomness of every seed block that is named; a block that is not finalized is absent.

@@ -20,7 +20,7 @@ use super::store::{GatewayStore, SlotRecord};
 use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
-use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Release, Table};
+use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Table};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{Memory, Standings};
 use crate::quorum;
@@ -207,7 +207,7 @@ impl Shared {
         let refused = CallError::Refused;
         let (app, program_id) = (signed.request.app, signed.request.program_id);
         self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
-        let release = self.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
+        let release = self.chain.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
         let rules = Rules {
             app,
             program_id,
@@ -218,10 +218,6 @@ impl Shared {
             separator: self.separator,
         };
         rules.check(signed).and_then(|()| rules.check_signature(signed)).map_err(refused)
-    }
-
-    fn release(&self, app: AppId, program_id: ProgramId) -> Option<Arc<Release>> {
-        self.chain.release(program_id).filter(|release| release.app == app)
     }
 
     fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {
@@ -290,13 +286,13 @@ impl Shared {
     }
 
     fn table_at(&self, app: AppId, program_id: ProgramId, reference_timestamp: u32) -> Option<Arc<Table>> {
-        let release = self.release(app, program_id)?;
+        let release = self.chain.release(app, program_id)?;
         self.chain.table(app, release.table, reference_timestamp)
     }
 
     /// The members under whose table the next batch is made; none while there is no fresh table.
     pub fn members(&self, app: AppId, program_id: ProgramId) -> Option<Members> {
-        let (state, release) = (self.chain.app(app)?, self.release(app, program_id)?);
+        let (state, release) = (self.chain.app(app)?, self.chain.release(app, program_id)?);
         let table = self.chain.latest_table(app, release.table);
         let age = table.as_ref().map_or(u64::MAX, |table| self.age(table));
         if self.needs_refresh(age, state.staleness_seconds) {

@@ -5,7 +5,7 @@ use vouch_api::Receipt;
 use vouch_chain::bindings::profile;
 use vouch_chain::network::{App, BatchRecord, Release, TableKey};
 use vouch_chain::{Finalized, FinalizedBlock, Network};
-use vouch_core::{BatchHash, RequestId, Status, VerifiedCertificate};
+use vouch_core::{AppId, BatchHash, ProgramId, RequestId, Status, VerifiedCertificate};
 
 use super::{CheckedReceipt, Facts, Lie, check, check_facts};
 
@@ -58,6 +58,9 @@ pub enum Consumption {
 #[non_exhaustive]
 pub struct VerifiedReceipt {
     pub request_id: RequestId,
+    /// Whose operators signed. Compare it with the app that you mean: others may have published the same program.
+    pub app: AppId,
+    pub program_id: ProgramId,
     pub batch_hash: BatchHash,
     pub status: Status,
     /// The primary weight that signed, and that of the whole table.
@@ -82,9 +85,9 @@ pub struct VerifiedReceipt {
 pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedReceipt, VerifyError> {
     let checked = check(receipt, &network.deployment().domain())?;
     let view = network.view().await?;
-    let program = checked.batch.program_id;
-    let release = known(network.release(&view, program).await, || format!("release {program}"))?;
-    let app = known(network.app(&view, checked.batch.app).await, || format!("app {}", checked.batch.app))?;
+    let (app, program) = (checked.batch.app, checked.batch.program_id);
+    let release = known(network.release(&view, app, program).await, || format!("release {program} of app {app}"))?;
+    let app = known(network.app(&view, app).await, || format!("app {app}"))?;
     let key = TableKey {
         operator_set_id: app.operator_set_id,
         program_id: if release.wasm { B256::ZERO } else { program.0 },
@@ -102,7 +105,7 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
 /// What the chain does not know, the receipt made up.
 fn known<T>(answer: Result<T, vouch_chain::Error>, what: impl FnOnce() -> String) -> Result<T, VerifyError> {
     answer.map_err(|error| match error.revert_name() {
-        Some("UnknownApp" | "UnknownProgram" | "UnknownTable") => Lie::UnknownToChain { what: what() }.into(),
+        Some("UnknownApp" | "UnknownRelease" | "UnknownTable") => Lie::UnknownToChain { what: what() }.into(),
         _ => error.into(),
     })
 }
@@ -155,6 +158,8 @@ fn summarize(
     let operators = facts.table.infos().len();
     VerifiedReceipt {
         request_id: checked.request_id(),
+        app: checked.batch.app,
+        program_id: checked.batch.program_id,
         batch_hash: checked.batch.hash(),
         status: checked.exchange.status,
         signed_weight: certificate.signed_weights()[0],
