@@ -154,6 +154,7 @@ fn subject(report: &Report) -> RequestId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Refusal;
 
     const ONE: RequestId = RequestId(B256::repeat_byte(1));
 

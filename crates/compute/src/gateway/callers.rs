@@ -37,7 +37,7 @@ impl fmt::Display for Said {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Nothing(why) => f.write_str(why),
             Self::Signed => f.write_str("signed"),
-            Self::RefusedToSign(refusal) => write!(f, "refused to sign: {refusal}"),
+            Self::RefusedToSign(refusal) => write!(f, "did not sign: {refusal}"),
         }
     }
 }
@@ -153,7 +153,7 @@ mod tests {
         let callers = Callers::default();
         let (receiver, _) = callers.join(CALL);
         callers.settle(CALL, Err(CallError::Busy));
-        assert_eq!(*receiver.borrow(), Some(Err(CallError::Busy)));
+        assert!(matches!(*receiver.borrow(), Some(Err(CallError::Busy))));
         assert!(!callers.has(CALL) && answers(&callers).is_empty());
     }
 }

@@ -263,6 +263,7 @@ impl Collector {
         let Some(index) = self.members.operators().position(|member| member == operator) else { return };
         let Some(signature) = self.signatures.remove(&index) else { return };
         self.weight = self.weight.saturating_sub(self.members.weight(index));
+        self.tell(shared, index, &Said::Nothing("sent what is not its signature of the batch".to_owned()));
         let proposal = self.proposal.record.signed_header();
         shared.keep_evidence(&Evidence::WrongSignature { operator, proposal, signature });
     }
