@@ -200,7 +200,7 @@ impl Gateway {
         match settled {
             Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(CallError::NoQuorum { answers: Vec::new() })),
             Ok(Err(_)) => Err(CallError::Gateway("the call was given up".into())),
-            Err(_) => Err(CallError::NoQuorum { answers: Vec::new() }),
+            Err(_) => Err(CallError::NoQuorum { answers: self.shared.statements(id) }),
         }
     }
 

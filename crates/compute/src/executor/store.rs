@@ -109,6 +109,7 @@ impl ExecutorStore {
         }
         let key = lane.slot_key(record.header.sequence);
         self.slots.write(|transaction| put(transaction, SLOTS, &key, &encode(record)))?;
+        tracing::debug!(%lane, sequence = record.header.sequence, "executor.slot.reserve");
         for (request, deadline) in &record.requests {
             seen.insert((lane, *request), (record.header.sequence, *deadline));
         }

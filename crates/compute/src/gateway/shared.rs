@@ -8,13 +8,13 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vouch_coding::Srs;
-use vouch_core::{AppId, Batch, BatchHash, Domain, ProgramId, RequestId, VerifiedCertificate, ecdsa};
+use vouch_core::{AppId, Batch, BatchHash, Domain, OperatorId, ProgramId, RequestId, VerifiedCertificate, ecdsa};
 
 use super::members::Members;
 use super::pipeline::Pipeline;
 use super::queue::Waiting;
 use super::receipt::{Receipt, Receipts};
-use super::signing::Proposal;
+use super::signing::{Proposal, Statements};
 use super::store::{GatewayStore, SlotRecord};
 use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
@@ -43,11 +43,18 @@ pub struct Shared {
     key: [u8; 32],
     wishes: mpsc::Sender<Wish>,
     /// Who waits for which request.
-    callers: Mutex<HashMap<RequestId, watch::Sender<Option<CallOutcome>>>>,
+    callers: Mutex<HashMap<RequestId, Caller>>,
     /// The running pipelines.
     lanes: Mutex<HashMap<LaneKey, mpsc::Sender<Waiting>>>,
     runtime: tokio::runtime::Handle,
     started: Instant,
+}
+
+/// Everyone who waits for one request.
+struct Caller {
+    outcome: watch::Sender<Option<CallOutcome>>,
+    /// What the executors said to the proposal of its batch, once there is one.
+    statements: Option<Arc<Statements>>,
 }
 
 /// What became of a call at the door.
@@ -223,10 +230,10 @@ impl Shared {
     fn join(&self, id: RequestId) -> (watch::Receiver<Option<CallOutcome>>, bool) {
         let mut callers = lock(&self.callers);
         match callers.get(&id) {
-            Some(sender) => (sender.subscribe(), false),
+            Some(caller) => (caller.outcome.subscribe(), false),
             None => {
-                let (sender, receiver) = watch::channel(None);
-                callers.insert(id, sender);
+                let (outcome, receiver) = watch::channel(None);
+                callers.insert(id, Caller { outcome, statements: None });
                 (receiver, true)
             }
         }
@@ -250,9 +257,25 @@ impl Shared {
     }
 
     fn settle(&self, id: RequestId, outcome: CallOutcome) {
-        if let Some(sender) = lock(&self.callers).remove(&id) {
-            sender.send_replace(Some(outcome));
+        if let Some(caller) = lock(&self.callers).remove(&id) {
+            caller.outcome.send_replace(Some(outcome));
         }
+    }
+
+    /// Lets those who wait for a batch's requests learn what executors say to its proposal.
+    pub fn follow(&self, requests: &[RequestId], statements: &Arc<Statements>) {
+        let mut callers = lock(&self.callers);
+        for id in requests {
+            if let Some(caller) = callers.get_mut(id) {
+                caller.statements = Some(Arc::clone(statements));
+            }
+        }
+    }
+
+    /// What the executors said to the proposal of a request's batch; empty if it was not proposed.
+    pub fn statements(&self, id: RequestId) -> Vec<(OperatorId, String)> {
+        let followed = lock(&self.callers).get(&id).and_then(|caller| caller.statements.clone());
+        followed.map(|statements| statements.list()).unwrap_or_default()
     }
 
     /// Stores a certificate and answers everyone who waits for a call of the batch. Blocks.

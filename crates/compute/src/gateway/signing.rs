@@ -1,7 +1,7 @@
 //! Round 2 and 3: build a batch, reserve its slot, collect signatures until the certificate stands, hand it out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes, U256};
@@ -140,8 +140,12 @@ fn entry(call: &AgreedCall) -> Entry {
 /// Proposes until the threshold has signed or the lane was skipped. `fresh`: the executors have just run these requests,
 /// so their ids are enough.
 pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal, fresh: bool) -> Ending {
-    let mut collector = Collector { signatures: BTreeMap::new(), weight: U256::ZERO, members, proposal, fresh };
+    let statements = Arc::new(Statements::new(&members));
+    let mut collector =
+        Collector { signatures: BTreeMap::new(), weight: U256::ZERO, members, proposal, fresh, statements };
     loop {
+        // Each time, since callers come and go.
+        shared.follow(&collector.proposal.record.requests, &collector.statements);
         if let Some(certificate) = collector.attempt(shared).await {
             let (signatures, certificate) = (collector.singles(), Box::new(certificate));
             return Ending::Certified {
@@ -159,6 +163,29 @@ pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal,
     }
 }
 
+/// What every member said to a proposal, by table index, for callers who wait in vain.
+pub struct Statements(Mutex<Vec<(OperatorId, String)>>);
+
+impl Statements {
+    fn new(members: &Members) -> Self {
+        let silent = "has not answered to the proposal".to_owned();
+        Self(Mutex::new(members.operators().map(|operator| (operator, silent.clone())).collect()))
+    }
+
+    fn say(&self, index: usize, statement: String) {
+        self.lock()[index].1 = statement;
+    }
+
+    pub fn list(&self) -> Vec<(OperatorId, String)> {
+        self.lock().clone()
+    }
+
+    /// Every change under the lock is one assignment.
+    fn lock(&self) -> MutexGuard<'_, Vec<(OperatorId, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Collector {
     members: Members,
     proposal: Proposal,
@@ -166,6 +193,7 @@ struct Collector {
     /// By table index. Checked only together, when the threshold is there.
     signatures: BTreeMap<usize, BlsSignatureBytes>,
     weight: U256,
+    statements: Arc<Statements>,
 }
 
 type Signed = (usize, Result<BlsSignatureBytes, Refusal>);
@@ -216,6 +244,7 @@ impl Collector {
     }
 
     fn add(&mut self, index: usize, signature: BlsSignatureBytes) {
+        self.statements.say(index, "signed".to_owned());
         if self.signatures.insert(index, signature).is_none() {
             self.weight = self.weight.saturating_add(self.members.weight(index));
         }
@@ -223,6 +252,7 @@ impl Collector {
 
     fn refused(&self, index: usize, refusal: &Refusal) {
         let operator = self.members.operator(index);
+        self.statements.say(index, format!("did not sign: {refusal}"));
         tracing::warn!(%operator, sequence = self.proposal.record.header.sequence, %refusal, "gateway.propose.refused");
     }
 
@@ -252,6 +282,7 @@ impl Collector {
         let Some(index) = self.members.operators().position(|member| member == operator) else { return };
         let Some(signature) = self.signatures.remove(&index) else { return };
         self.weight = self.weight.saturating_sub(self.members.weight(index));
+        self.statements.say(index, "sent what is not its signature of the batch".to_owned());
         let proposal = self.proposal.record.signed_header();
         shared.keep_evidence(&Evidence::WrongSignature { operator, proposal, signature });
     }
