@@ -4,8 +4,8 @@ use alloy_primitives::{B256, U256};
 use vouch_api::Receipt;
 use vouch_chain::bindings::profile;
 use vouch_chain::network::{App, BatchRecord, Release, TableKey};
-use vouch_chain::{Finalized, FinalizedBlock, Network};
-use vouch_core::{AppId, BatchHash, ProgramId, RequestId, Status, VerifiedCertificate};
+use vouch_chain::{Confirmed, Finalized, FinalizedBlock, Network, Sender};
+use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, Status, VerifiedCertificate};
 
 use super::{CheckedReceipt, Facts, Lie, check, check_facts};
 
@@ -76,6 +76,19 @@ pub struct VerifiedReceipt {
     pub label: &'static str,
     /// The finalized block as of which all of this holds.
     pub as_of: FinalizedBlock,
+    batch: Batch,
+    certificate: VerifiedCertificate,
+}
+
+impl VerifiedReceipt {
+    /// Posts the batch with its own certificate, which contracts ask for and a gateway that posts several batches at once
+    /// gives to the last of them only. Anyone may; a second time changes nothing.
+    ///
+    /// # Errors
+    /// [`vouch_chain::Error::Reverted`] with `WrongSequence` while batches before this one are not recorded.
+    pub async fn post(&self, network: &Network, sender: &Sender) -> Result<Confirmed, vouch_chain::Error> {
+        network.post(sender, std::slice::from_ref(&self.batch), &self.certificate).await
+    }
 }
 
 /// Verifies a receipt against the latest finalized state of the chain, trusting nothing else.
@@ -99,7 +112,7 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
     let standing = standing(&checked, network, &view).await?;
     let claim_age = view.call(app.profile, &profile::claimAgeCall {}).await?;
     let consumption = consumption(&checked, &release, standing, claim_age, view.block().timestamp);
-    Ok(summarize(&checked, &certificate, &app, facts, standing, consumption, *view.block()))
+    Ok(summarize(&checked, certificate, &app, facts, standing, consumption, *view.block()))
 }
 
 /// What the chain does not know, the receipt made up.
@@ -148,7 +161,7 @@ pub(super) fn consumption(
 
 fn summarize(
     checked: &CheckedReceipt,
-    certificate: &VerifiedCertificate,
+    certificate: VerifiedCertificate,
     app: &App,
     facts: Facts<'_>,
     standing: Standing,
@@ -171,6 +184,8 @@ fn summarize(
         consumption,
         label: LABEL,
         as_of,
+        batch: checked.batch.clone(),
+        certificate,
     }
 }
 

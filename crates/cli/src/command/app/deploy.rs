@@ -12,11 +12,12 @@ use vouch_core::AppId;
 use vouch_node::programs::{Settings, named};
 use vouch_sdk::Client;
 
+use super::build::require_built;
 use super::list;
 use super::project::{NetworkName, Project, State};
 use crate::context::{CloudOptions, Context, KeyOptions, anvil_of};
 use crate::failure::Failure;
-use crate::output::{Output, Progress};
+use crate::output::{Output, Progress, shell_word};
 
 /// How often to look whether others have done their part.
 const POLL: Duration = Duration::from_millis(300);
@@ -61,6 +62,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let project = Project::open(&arguments.folder)?;
+    require_built(&project.folder, &project.description.artifact)?;
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
     let signer = context.signer(&arguments.key, "developer")?;
@@ -80,7 +82,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let program = state.program_id.unwrap_or_default();
     let done = json!({ "app": state.app, "programId": program, "lane": state.lane, "view": view });
     output.data(&done, |_| {
-        let call = format!("vouch app call {} --payload TEXT", project.folder.display());
+        let call = format!("vouch app call {} --payload TEXT", shell_word(&project.folder));
         format!("{}\nprogram    {program}\ncall it:   {call}", list::describe(&view))
     });
     Ok(())
