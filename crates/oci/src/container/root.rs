@@ -1,0 +1,98 @@
+//! The container's root, assembled in the supervisor's own mount namespace.
+//!
+//! The layers are stacked read-only by overlayfs under a skeleton that has what every container needs at its top: the
+//! mount points (whatever the image has in their places, symbolic links to elsewhere among them) and names for the
+//! loopback addresses. Nothing is written to the layers, and no mount is ever visible outside.
+
+use std::{
+    ffi::CString,
+    fs, io,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::chown,
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{Mode, OFlags, open},
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    thread::{UnshareFlags, unshare_unsafe},
+};
+
+use super::ID_BASE;
+
+/// Where the supervisor works: a folder that every Linux host has, over which it mounts a private tmpfs. Unlike the state
+/// folder it can be reached by a user without rights on the host, which the container's first process is.
+const WORK: &str = "/run";
+/// Room for the skeleton, the container's description and its state; the program cannot write there.
+const WORK_OPTIONS: &std::ffi::CStr = c"size=16m,nr_inodes=256,mode=0755";
+/// Mount points, made if the image lacks them.
+const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "sys", "tmp"];
+const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+
+/// Folders of one supervisor.
+#[derive(Debug)]
+pub(super) struct Folders {
+    /// Holds `config.json`.
+    pub bundle: PathBuf,
+    /// For libcontainer's state.
+    pub state: PathBuf,
+}
+
+/// Where the root lies in the supervisor's mount namespace.
+pub(super) fn path() -> PathBuf {
+    Path::new(WORK).join("root")
+}
+
+/// Moves this process to a mount namespace of its own and assembles the root in it.
+pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
+    leave_host_mounts()?;
+    let layers = layers.iter().map(|layer| open_folder(layer)).collect::<io::Result<Vec<_>>>()?;
+    let private = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("tmpfs", WORK, "tmpfs", private | MountFlags::NOEXEC, WORK_OPTIONS)?;
+    let folders = Folders { bundle: Path::new(WORK).join("bundle"), state: Path::new(WORK).join("state") };
+    for folder in [&folders.bundle, &folders.state, &path()] {
+        fs::create_dir(folder)?;
+    }
+    let skeleton = Path::new(WORK).join("skeleton");
+    make_skeleton(&skeleton)?;
+    let skeleton = open_folder(&skeleton)?;
+    let options = overlay_options([&skeleton].into_iter().chain(&layers))?;
+    mount("overlay", path(), "overlay", private | MountFlags::RDONLY, &*options)?;
+    Ok(folders)
+}
+
+/// Names a layer by its open file: its path may hold anything, may be long, and may lie under [`WORK`].
+fn overlay_options<'a>(layers: impl Iterator<Item = &'a OwnedFd>) -> io::Result<CString> {
+    let layers: Vec<String> = layers.map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd())).collect();
+    // Images may carry attributes that mean something to overlayfs; none of them is followed.
+    let options = format!("lowerdir={},redirect_dir=nofollow,metacopy=off,index=off", layers.join(":"));
+    CString::new(options).map_err(io::Error::other)
+}
+
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+        .map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{}: {error}", path.display())))
+}
+
+fn leave_host_mounts() -> io::Result<()> {
+    // SAFETY: only the mount namespace (and with it root and working directory) is unshared, not the table of open
+    // files, which is what makes the call unsafe; and there is one thread.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    Ok(())
+}
+
+fn make_skeleton(skeleton: &Path) -> io::Result<()> {
+    for folder in
+        [skeleton.to_owned(), skeleton.join("etc")].into_iter().chain(MOUNT_POINTS.map(|name| skeleton.join(name)))
+    {
+        fs::create_dir(&folder)?;
+        chown(&folder, Some(ID_BASE), Some(ID_BASE))?;
+    }
+    let hosts = skeleton.join("etc/hosts");
+    fs::write(&hosts, HOSTS)?;
+    chown(&hosts, Some(ID_BASE), Some(ID_BASE))
+}

@@ -1,0 +1,267 @@
+//! The process that watches over one container, from its own first to its last breath.
+
+use std::{
+    fs,
+    io::{self, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use libcontainer::{
+    container::{Container, builder::ContainerBuilder},
+    network::{link::LinkClient, wrapper::create_network_client},
+    syscall::syscall::SyscallType,
+};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    fs::Mode,
+    pipe::{PipeFlags, pipe_with},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpid, pidfd_open, pidfd_send_signal, umask,
+        waitid,
+    },
+    thread::{LinkNameSpaceType, move_into_link_name_space, set_thread_groups},
+};
+
+use super::{
+    filter, root, spec,
+    wire::{self, Ended, Job, JobFiles, Report},
+    workload::{ARRIVED, PROGRAM, SETUP, Workload},
+};
+use crate::limits::{Group, Host, Usage};
+
+/// The loopback interface is the first of every network namespace.
+const LOOPBACK: u32 = 1;
+/// The longest reason that a container's first process gives.
+const COMPLAINT_BYTES_MAX: u64 = 8_192;
+/// Has the kernel end a container first when the host runs out of memory.
+const OOM_SCORE_ADJUSTMENT: &str = "1000";
+
+/// The supervisor's side of a run: reads a job from its standard input, which is a socket, and reports to it. Must be
+/// called before the process has a second thread.
+pub fn child_main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("container supervisor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (job, files) = wire::receive_job(&mut socket)?;
+    let JobFiles { stdin, stdout, stderr, lock } = files;
+    let stdio = Stdio { stdin, stdout, stderr };
+    let report = match Supervisor::new(job) {
+        Ok(supervisor) => supervisor.supervise(&socket, stdio),
+        Err(reason) => setup_failed(reason),
+    };
+    let said = wire::send_report(&mut socket, &report);
+    // The slot is given back last, when nothing of the container is left.
+    drop(lock);
+    said
+}
+
+/// The program's three standard files.
+struct Stdio {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+struct Supervisor {
+    job: Job,
+    group: Group,
+}
+
+/// A container whose first process waits to become the program.
+struct Created {
+    container: Container,
+    pid: Pid,
+    process: OwnedFd,
+    complaint: OwnedFd,
+}
+
+impl Supervisor {
+    fn new(job: Job) -> Result<Self, String> {
+        require_single_thread()?;
+        umask(Mode::from_raw_mode(0o022));
+        // The executor's groups would otherwise stay with the program.
+        set_thread_groups(&[]).map_err(|error| format!("cannot leave the executor's groups: {error}"))?;
+        let host = Host::detect().map_err(|error| error.to_string())?;
+        let group = Group::named(&host, &job.name);
+        Ok(Self { job, group })
+    }
+
+    fn supervise(&self, executor: &UnixStream, stdio: Stdio) -> Report {
+        let report = match self.create(stdio).and_then(|created| self.start(created)) {
+            Ok(created) => self.watch(executor, created),
+            Err(reason) => setup_failed(reason),
+        };
+        match self.group.remove() {
+            Ok(()) => report,
+            Err(error) => Report { usage: report.usage, ended: Ended::Setup(error.to_string()) },
+        }
+    }
+
+    fn create(&self, stdio: Stdio) -> Result<Created, String> {
+        let folders = root::assemble(&self.job.layers).map_err(|error| format!("the root: {error}"))?;
+        let description = spec::describe(&self.job, &self.group.path());
+        fs::write(folders.bundle.join("config.json"), description.to_string())
+            .map_err(|error| format!("the container's description: {error}"))?;
+        self.group.create(&self.job.limits).map_err(|error| error.to_string())?;
+        let (complaint, complain) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| error.to_string())?;
+        let supervisor = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| error.to_string())?;
+        let workload = Workload::new(&self.job.args, &self.job.env, filter::program()?, supervisor, complain)
+            .map_err(|error| error.to_string())?;
+        let container = ContainerBuilder::new(self.job.name.clone(), SyscallType::default())
+            .with_root_path(folders.state)
+            .and_then(|builder| {
+                builder
+                    .with_executor(workload)
+                    .with_stdin(stdio.stdin)
+                    .with_stdout(stdio.stdout)
+                    .with_stderr(stdio.stderr)
+                    .as_init(folders.bundle)
+                    .with_systemd(false)
+                    .build()
+            })
+            .map_err(|error| with_sources(&error))?;
+        let pid = container.pid().and_then(|pid| Pid::from_raw(pid.as_raw())).ok_or("the container has no process")?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| error.to_string())?;
+        Ok(Created { container, pid, process, complaint })
+    }
+
+    /// Lets the first process go on, once it is known to be held.
+    fn start(&self, mut created: Created) -> Result<Created, String> {
+        let started = self
+            .hold(created.pid)
+            .and_then(|()| raise_loopback(created.pid))
+            .and_then(|()| created.container.start().map_err(|error| with_sources(&error)));
+        match started {
+            Ok(()) => Ok(created),
+            Err(reason) => {
+                kill_and_reap(&created.process).map_err(|error| format!("{reason}; and then: {error}"))?;
+                Err(reason)
+            }
+        }
+    }
+
+    fn hold(&self, pid: Pid) -> Result<(), String> {
+        self.group.add(pid).and_then(|()| self.group.require_member(pid)).map_err(|error| error.to_string())?;
+        fs::write(format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero()), OOM_SCORE_ADJUSTMENT)
+            .map_err(|error| format!("the container cannot be made the first to go when memory runs out: {error}"))
+    }
+
+    fn watch(&self, executor: &UnixStream, created: Created) -> Report {
+        let deadline = Instant::now() + Duration::from_millis(self.job.limits.wall_millis);
+        let reason = wait(executor, &created.process, deadline);
+        let status = match kill_and_reap(&created.process) {
+            Ok(status) => status,
+            Err(error) => return setup_failed(format!("the container's first process cannot be waited for: {error}")),
+        };
+        let usage = self.group.usage().unwrap_or_default();
+        let ended = match reason {
+            Some(ended) => ended,
+            None => ended_by_itself(&status, &read_complaint(created.complaint)),
+        };
+        Report { ended, usage }
+    }
+}
+
+/// Waits for the program's end; says why if that is not what came first.
+fn wait(executor: &UnixStream, process: &OwnedFd, deadline: Instant) -> Option<Ended> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A closed connection is readable; the executor says nothing else after the job.
+        let mut files = [PollFd::new(process, PollFlags::IN), PollFd::new(executor, PollFlags::IN)];
+        match poll(&mut files, Some(&left.try_into().unwrap_or_default())) {
+            Ok(0) if left.is_zero() => return Some(Ended::WallClock),
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) if !files[0].revents().is_empty() => return None,
+            Ok(_) => return Some(Ended::Cancelled),
+            Err(error) => return Some(Ended::Setup(format!("waiting for the container: {error}"))),
+        }
+    }
+}
+
+/// Ends the first process, if it has not ended, and with it every process of its pid namespace.
+fn kill_and_reap(process: &OwnedFd) -> io::Result<WaitIdStatus> {
+    // Fails only if it has ended already.
+    let _ = pidfd_send_signal(process, Signal::KILL);
+    loop {
+        match waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED) {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn ended_by_itself(status: &WaitIdStatus, complaint: &str) -> Ended {
+    let Some(reason) = complaint.strip_prefix(ARRIVED) else {
+        let reason = complaint.strip_prefix(SETUP).unwrap_or("its first process ended before the program began");
+        return Ended::Setup(reason.to_owned());
+    };
+    if let Some(reason) = reason.strip_prefix(PROGRAM) {
+        return Ended::NotRunnable(reason.to_owned());
+    }
+    if let Some(reason) = reason.strip_prefix(SETUP) {
+        return Ended::Setup(reason.to_owned());
+    }
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ended::Exited(code),
+        (None, Some(signal)) => Ended::Signalled(signal),
+        (None, None) => Ended::Setup("the kernel did not say how the program ended".into()),
+    }
+}
+
+/// Every other holder of the pipe has ended or become another program by now.
+fn read_complaint(complaint: OwnedFd) -> String {
+    let mut bytes = Vec::new();
+    let _ = fs::File::from(complaint).take(COMPLAINT_BYTES_MAX).read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A new network namespace has a loopback interface that is down. This process has one thread, which goes there and back.
+fn raise_loopback(pid: Pid) -> Result<(), String> {
+    let open = |path: String| fs::File::open(path).map_err(|error| format!("the network namespace: {error}"));
+    let (own, of_container) =
+        (open("/proc/self/ns/net".into())?, open(format!("/proc/{}/ns/net", pid.as_raw_nonzero()))?);
+    let enter = |namespace: &fs::File| {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(|error| format!("the network namespace: {error}"))
+    };
+    enter(&of_container)?;
+    let raised = LinkClient::new(create_network_client()).and_then(|mut links| links.set_up(LOOPBACK));
+    enter(&own)?;
+    raised.map_err(|error| format!("the loopback interface: {error}"))
+}
+
+fn require_single_thread() -> Result<(), String> {
+    let threads = fs::read_dir("/proc/self/task").map_err(|error| format!("/proc/self/task: {error}"))?.count();
+    if threads == 1 { Ok(()) } else { Err(format!("the supervisor has {threads} threads, must have one to fork")) }
+}
+
+fn setup_failed(reason: String) -> Report {
+    Report { ended: Ended::Setup(reason), usage: Usage::default() }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}

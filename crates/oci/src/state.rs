@@ -1,0 +1,162 @@
+//! What is running, on disk: one numbered slot per container, each held by a file lock.
+//!
+//! A lock dies with the last process that holds it, however it dies, so a slot whose lock can be taken belongs to nobody:
+//! whatever is left of its container is killed and removed by whoever takes it next, and by everyone who opens the folder.
+//! Lock files themselves are never removed, because a lock on a removed file excludes nobody.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
+
+use crate::limits::{self, Group, Host};
+
+/// How many containers may run at a time over one folder.
+pub const SLOTS_MAX: u32 = 1_024;
+
+/// The folder that remembers what is running.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Tells this folder's control groups from those of other folders on the host.
+    tag: String,
+    host: Host,
+}
+
+/// A slot that this process holds until it is dropped. The container's supervisor is handed a copy of the lock, so that
+/// the slot stays taken while either of them lives.
+#[derive(Debug)]
+pub struct Slot {
+    /// The open, locked file.
+    pub lock: OwnedFd,
+    /// The container's control group, which does not exist yet.
+    pub group: Group,
+    /// The slot's name, unique on this host among running containers.
+    pub name: String,
+}
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or a file in it is not usable.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Every slot is taken.
+    #[error("{SLOTS_MAX} containers run already, which is the most at a time; try again when one has ended")]
+    Full,
+    /// What is left of an earlier container cannot be removed.
+    #[error("what is left of an earlier container cannot be removed: {0}")]
+    Leftover(#[from] limits::Error),
+}
+
+impl Folder {
+    /// Opens the folder, which is created if need be, and removes what crashed processes left behind.
+    pub fn open(path: &Path, host: &Host) -> Result<Self, Error> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create", path))?;
+        let path = path.canonicalize().map_err(failed("resolve", path))?;
+        let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+        let tag = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let folder = Self { path, tag, host: host.clone() };
+        folder.clean()?;
+        Ok(folder)
+    }
+
+    /// Takes a free slot and removes what an earlier holder may have left in it.
+    pub fn take(&self) -> Result<Slot, Error> {
+        for number in 0..SLOTS_MAX {
+            if let Some(slot) = self.try_take(number)? {
+                return Ok(slot);
+            }
+        }
+        Err(Error::Full)
+    }
+
+    /// Removes what is left of containers whose slots nobody holds.
+    fn clean(&self) -> Result<(), Error> {
+        for number in 0..SLOTS_MAX {
+            if !self.lock_path(number).exists() {
+                // Slots are taken from the lowest, so the first that was never taken ends the list.
+                return Ok(());
+            }
+            drop(self.try_take(number)?);
+        }
+        Ok(())
+    }
+
+    fn try_take(&self, number: u32) -> Result<Option<Slot>, Error> {
+        let path = self.lock_path(number);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(&path).map_err(failed("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(error) if error == rustix::io::Errno::WOULDBLOCK => return Ok(None),
+            Err(error) => return Err(failed("lock", &path)(error.into())),
+        }
+        let name = format!("{}-{number}", self.tag);
+        let group = Group::named(&self.host, &name);
+        group.remove()?;
+        Ok(Some(Slot { lock: file.into(), group, name }))
+    }
+
+    fn lock_path(&self, number: u32) -> PathBuf {
+        self.path.join(format!("{number}.lock"))
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { action, path, source: describe(source) }
+}
+
+fn describe(source: io::Error) -> io::Error {
+    if source.kind() == ErrorKind::PermissionDenied {
+        return io::Error::new(ErrorKind::PermissionDenied, format!("{source}; run as root or choose another folder"));
+    }
+    source
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_held_once_and_free_again_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&folder.path().join("state"), &Host::detect().unwrap()).unwrap();
+        let first = folder.take().unwrap();
+        let second = folder.take().unwrap();
+        assert_ne!(first.name, second.name);
+        let name = first.name.clone();
+        drop(first);
+        assert_eq!(folder.take().unwrap().name, name);
+    }
+
+    #[test]
+    fn a_copy_of_the_lock_keeps_the_slot_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(folder.path(), &Host::detect().unwrap()).unwrap();
+        let first = folder.take().unwrap();
+        let copy = first.lock.try_clone().unwrap();
+        let name = first.name.clone();
+        drop(first);
+        assert_ne!(folder.take().unwrap().name, name);
+        drop(copy);
+        assert_eq!(folder.take().unwrap().name, name);
+    }
+}

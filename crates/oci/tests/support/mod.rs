@@ -1,0 +1,140 @@
+//! What every test of containers needs: a runtime, a root with one static program in it, and a look at what is left.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, lchown},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+use vouch_oci::{
+    container::{Config, Failure, ID_BASE, Input, Outcome, Runtime, Settings},
+    limits::{Host, Limits},
+    state::Folder,
+};
+
+/// A runtime over a state folder of its own, and an image with the test programs.
+pub struct Bench {
+    pub runtime: Runtime,
+    pub state: TempDir,
+    pub image: Image,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        Self { runtime: open(state.path()), state, image: Image::new() }
+    }
+
+    /// Runs `/program` with arguments and default limits.
+    pub fn run(&self, args: &[&str], payload: &[u8]) -> Result<Outcome, Failure> {
+        self.run_with(args, payload, |_| {})
+    }
+
+    pub fn run_with(
+        &self,
+        args: &[&str],
+        payload: &[u8],
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Outcome, Failure> {
+        let mut settings = self.image.settings(args);
+        change(&mut settings);
+        self.runtime.prepare(settings).unwrap().run(&Input { payload, time: 1_700_000_000, seed: [7; 32] })
+    }
+
+    /// What `/program` wrote, which must have succeeded.
+    pub fn output(&self, args: &[&str], payload: &[u8]) -> String {
+        let outcome = self.run(args, payload).unwrap();
+        assert_eq!(outcome.status, vouch_oci::container::Status::Ok, "{args:?}: {outcome:?}");
+        String::from_utf8(outcome.output).unwrap()
+    }
+}
+
+pub fn open(state: &Path) -> Runtime {
+    Runtime::open(config(state)).unwrap()
+}
+
+pub fn config(state: &Path) -> Config {
+    Config {
+        state: state.to_owned(),
+        program: env!("CARGO_BIN_EXE_vouch-oci-supervisor").into(),
+        arguments: Vec::new(),
+    }
+}
+
+/// A root folder whose files belong to the container's users.
+pub struct Image {
+    pub root: TempDir,
+}
+
+impl Image {
+    pub fn new() -> Self {
+        let image = Self { root: tempfile::tempdir().unwrap() };
+        fs::set_permissions(image.root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        lchown(image.root.path(), Some(ID_BASE), Some(ID_BASE)).unwrap();
+        image.add("program", &fs::read(program()).unwrap(), 0o755);
+        image
+    }
+
+    /// Adds a file of the container's root user.
+    pub fn add(&self, path: &str, content: &[u8], mode: u32) -> PathBuf {
+        let path = self.root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        lchown(&path, Some(ID_BASE), Some(ID_BASE)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    pub fn settings(&self, args: &[&str]) -> Settings {
+        Settings {
+            layers: vec![self.root.path().to_owned()],
+            args: ["/program"].iter().chain(args).map(|arg| (*arg).to_owned()).collect(),
+            env: vec![("PATH".into(), "/bin:/".into())],
+            cwd: "/".into(),
+            user: 0,
+            group: 0,
+            groups: Vec::new(),
+            limits: Limits { memory_bytes: 32 << 20, wall_millis: 20_000, ..Limits::default() },
+        }
+    }
+}
+
+/// The static test program, compiled once per test process.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    &PROGRAM.get_or_init(|| compile("program.c", &["-static", "-O1", "-pthread"])).1
+}
+
+/// Compiles one of the C files beside this module.
+pub fn compile(source: &str, flags: &[&str]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("program");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
+    let status = Command::new("cc").args(["-Wall", "-Werror"]).args(flags).arg("-o").arg(&output).arg(&source).status();
+    let status =
+        status.expect("these tests compile a C program: install a C compiler and its static library (libc6-dev)");
+    assert!(status.success(), "{} does not compile", source.display());
+    (folder, output)
+}
+
+/// Control groups that belong to a state folder. It must not be in use.
+pub fn groups_left(state: &Path) -> Vec<PathBuf> {
+    let folder = Folder::open(state, &Host::detect().unwrap()).unwrap();
+    let name = folder.take().unwrap().name;
+    let tag = name.split('-').next().unwrap().to_owned();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let trees = mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
+    let folders = trees.filter_map(|tree| fs::read_dir(Path::new(tree).join("vouch")).ok()).flatten().flatten();
+    folders.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(&tag)).collect()
+}
+
+/// Mounts of this process that containers made.
+pub fn mounts_left() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    mounts.lines().filter(|line| line.contains("/run/root") || line.contains("overlay")).map(str::to_owned).collect()
+}
