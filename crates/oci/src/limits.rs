@@ -14,7 +14,7 @@ mod files;
 mod group;
 mod host;
 
-pub use group::{Group, Usage};
+pub use group::{Entered, Group, Usage};
 pub use host::{Controller, Host, Layout};
 
 /// The least memory that a container can start with.
@@ -87,10 +87,10 @@ pub enum Error {
         max: u64,
     },
     /// The host has no such controller where this process could use it.
-    #[error("the host offers no `{controller}` control group, so {what} cannot be limited; {advice}")]
+    #[error("the host offers no `{controller}` control group, so {what} cannot be bounded; {advice}")]
     Missing {
         /// The controller.
-        controller: Controller,
+        controller: String,
         /// What it limits.
         what: &'static str,
         /// What to do.

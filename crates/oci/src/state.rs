@@ -1,8 +1,10 @@
 //! What is running, on disk: one numbered slot per container, each held by a file lock.
 //!
-//! A lock dies with the last process that holds it, however it dies, so a slot whose lock can be taken belongs to nobody:
-//! whatever is left of its container is killed and removed by whoever takes it next, and by everyone who opens the folder.
-//! Lock files themselves are never removed, because a lock on a removed file excludes nobody.
+//! Executor and supervisor each hold a lock of their own on the slot's file, and a lock dies with its process, however
+//! that dies. A slot on which neither is left belongs to nobody: whatever is left of its container is killed and removed
+//! by whoever takes it next, and by everyone who opens the folder. The supervisor's lock is of the kind that the processes
+//! it starts do not inherit, so that one which is left over does not pass for it. Lock files are never removed, because a
+//! lock on a removed file excludes nobody.
 
 use std::{
     fs,
@@ -14,7 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, fcntl_lock, flock},
+    io::Errno,
+};
 use sha2::{Digest, Sha256};
 
 use crate::limits::{self, Group, Host};
@@ -31,12 +36,13 @@ pub struct Folder {
     host: Host,
 }
 
-/// A slot that this process holds until it is dropped. The container's supervisor is handed a copy of the lock, so that
-/// the slot stays taken while either of them lives.
+/// A slot that this process holds until it is dropped.
 #[derive(Debug)]
 pub struct Slot {
-    /// The open, locked file.
-    pub lock: OwnedFd,
+    /// The executor's lock.
+    _lock: OwnedFd,
+    /// The same file, opened again, on which the supervisor takes a lock of its own.
+    pub for_supervisor: OwnedFd,
     /// The container's control group, which does not exist yet.
     pub group: Group,
     /// The slot's name, unique on this host among running containers.
@@ -100,22 +106,46 @@ impl Folder {
 
     fn try_take(&self, number: u32) -> Result<Option<Slot>, Error> {
         let path = self.lock_path(number);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-        let file = options.open(&path).map_err(failed("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(error) if error == rustix::io::Errno::WOULDBLOCK => return Ok(None),
-            Err(error) => return Err(failed("lock", &path)(error.into())),
+        let lock = open(&path)?;
+        if !locked(flock(&lock, FlockOperation::NonBlockingLockExclusive), &path)? {
+            return Ok(None);
         }
+        let for_supervisor = open(&path)?;
+        if !lock_as_supervisor(&for_supervisor).map_err(failed("lock", &path))? {
+            return Ok(None);
+        }
+        fcntl_lock(&for_supervisor, FlockOperation::Unlock).map_err(|error| failed("unlock", &path)(error.into()))?;
         let name = format!("{}-{number}", self.tag);
         let group = Group::named(&self.host, &name);
         group.remove()?;
-        Ok(Some(Slot { lock: file.into(), group, name }))
+        Ok(Some(Slot { _lock: lock, for_supervisor, group, name }))
     }
 
     fn lock_path(&self, number: u32) -> PathBuf {
         self.path.join(format!("{number}.lock"))
+    }
+}
+
+/// Takes the supervisor's lock, for as long as this process lives; false if another process has it.
+pub fn lock_as_supervisor(file: &OwnedFd) -> io::Result<bool> {
+    match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, Error> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    Ok(options.open(path).map_err(failed("open", path))?.into())
+}
+
+fn locked(result: rustix::io::Result<()>, path: &Path) -> Result<bool, Error> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(failed("lock", path)(error.into())),
     }
 }
 
@@ -144,19 +174,6 @@ mod tests {
         assert_ne!(first.name, second.name);
         let name = first.name.clone();
         drop(first);
-        assert_eq!(folder.take().unwrap().name, name);
-    }
-
-    #[test]
-    fn a_copy_of_the_lock_keeps_the_slot_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = Folder::open(folder.path(), &Host::detect().unwrap()).unwrap();
-        let first = folder.take().unwrap();
-        let copy = first.lock.try_clone().unwrap();
-        let name = first.name.clone();
-        drop(first);
-        assert_ne!(folder.take().unwrap().name, name);
-        drop(copy);
         assert_eq!(folder.take().unwrap().name, name);
     }
 }

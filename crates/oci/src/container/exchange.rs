@@ -21,8 +21,10 @@ pub(super) struct Exchange<'a> {
     pub stdin: Option<OwnedFd>,
     pub stdout: Limit,
     pub stderr: Limit,
-    /// The supervisor; closed by it when everything has ended.
+    /// The supervisor's words.
     pub socket: Limit,
+    /// The supervisor itself, readable when it has ended.
+    pub supervisor: OwnedFd,
 }
 
 /// What came of it.
@@ -54,18 +56,24 @@ impl Limit {
         self
     }
 
-    /// Reads once; a file that has ended or exceeds its limit is closed.
-    fn read(&mut self, chunk: &mut [u8]) -> io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+    /// Reads all that is there.
+    fn drain(&mut self, chunk: &mut [u8]) -> io::Result<()> {
+        while self.read(chunk)? {}
+        Ok(())
+    }
+
+    /// Reads once, and says whether there was something; a file that has ended or exceeds its limit is closed.
+    fn read(&mut self, chunk: &mut [u8]) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(false) };
         let count = match rustix::io::read(file, &mut *chunk) {
             Ok(count) => count,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
             Err(Errno::CONNRESET) => 0,
             Err(error) => return Err(error.into()),
         };
         if count == 0 {
             self.file = None;
-            return Ok(());
+            return Ok(false);
         }
         self.bytes.extend_from_slice(&chunk[..count]);
         if self.bytes.len() as u64 > self.limit {
@@ -75,30 +83,31 @@ impl Limit {
         {
             self.bytes.drain(..self.bytes.len() - kept);
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 impl Exchange<'_> {
-    /// Runs until the supervisor has closed its end and the program's files are drained. An output that exceeds its limit
-    /// ends the container. After the deadline the supervisor is left to its fate.
+    /// Runs until the supervisor has ended, which it does after everything else. An output that exceeds its limit ends the
+    /// container. After the deadline the supervisor is left to its fate.
     pub(super) fn run(mut self, deadline: Instant) -> io::Result<Exchanged> {
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut given = 0;
+        let mut stopped = false;
         let mut ended = false;
-        while !self.is_over() {
+        while !ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            self.poll(left)?;
+            ended = self.poll(left)?;
             self.write(&mut given)?;
             for file in [&mut self.stdout, &mut self.stderr, &mut self.socket] {
-                file.read(&mut chunk)?;
+                if ended { file.drain(&mut chunk)? } else { file.read(&mut chunk).map(drop)? }
             }
-            if self.stdout.exceeded && !ended {
-                self.end_container()?;
-                ended = true;
+            if self.stdout.exceeded && !stopped {
+                self.stop_container()?;
+                stopped = true;
             }
         }
         Ok(Exchanged {
@@ -109,18 +118,16 @@ impl Exchange<'_> {
         })
     }
 
-    fn is_over(&self) -> bool {
-        self.stdout.file.is_none() && self.stderr.file.is_none() && self.socket.file.is_none()
-    }
-
-    fn poll(&self, left: std::time::Duration) -> io::Result<()> {
-        let mut files = Vec::with_capacity(4);
+    /// Waits for something to do, and says whether the supervisor has ended.
+    fn poll(&self, left: std::time::Duration) -> io::Result<bool> {
+        let mut files = Vec::with_capacity(5);
+        files.push(PollFd::new(&self.supervisor, PollFlags::IN));
         files.extend(self.stdin.iter().map(|file| PollFd::new(file, PollFlags::OUT)));
         for file in [&self.stdout, &self.stderr, &self.socket] {
             files.extend(file.file.iter().map(|file| PollFd::new(file, PollFlags::IN)));
         }
         match poll(&mut files, Some(&left.try_into().unwrap_or_default())) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) | Err(Errno::INTR) => Ok(!files[0].revents().is_empty()),
             Err(error) => Err(error.into()),
         }
     }
@@ -148,7 +155,7 @@ impl Exchange<'_> {
     }
 
     /// The supervisor takes the end of this side for an order to stop, and can still report.
-    fn end_container(&self) -> io::Result<()> {
+    fn stop_container(&self) -> io::Result<()> {
         match &self.socket.file {
             Some(socket) => UnixStream::from(socket.try_clone()?).shutdown(Shutdown::Write),
             None => Ok(()),

@@ -13,6 +13,7 @@ use std::{
 use rustix::{
     fs::{Gid, Uid, fchown},
     pipe::{PipeFlags, pipe_with},
+    process::{Pid, PidfdFlags, pidfd_open},
 };
 
 use super::{
@@ -58,7 +59,9 @@ fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slo
         .spawn()
         .map_err(failed("start a supervisor"))?;
     let child = KilledOnDrop(child);
-    let lock = slot.lock.try_clone().map_err(failed("share a lock"))?;
+    let supervisor = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty())
+        .map_err(|error| failed("watch a supervisor")(error.into()))?;
+    let lock = slot.for_supervisor.try_clone().map_err(failed("share a lock"))?;
     let (files, ours) = pipes.split(lock);
     wire::send_job(&mut socket, &job(settings, slot), &files).map_err(failed("talk to the supervisor"))?;
     socket.set_nonblocking(true).map_err(failed("talk to the supervisor"))?;
@@ -69,6 +72,7 @@ fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slo
         stdout: Limit::new(ours.stdout, settings.limits.output_bytes),
         stderr: Limit::new(ours.stderr, u64::MAX).keep_last(MESSAGE_BYTES_MAX),
         socket: Limit::new(socket.into(), u64::MAX),
+        supervisor,
     };
     let deadline = Instant::now() + Duration::from_millis(settings.limits.wall_millis) + GRACE;
     let exchanged = exchange.run(deadline).map_err(failed("exchange data with a container"))?;

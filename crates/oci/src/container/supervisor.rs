@@ -17,7 +17,7 @@ use libcontainer::{
     syscall::syscall::SyscallType,
 };
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::Mode,
     pipe::{PipeFlags, pipe_with},
     process::{
@@ -32,7 +32,10 @@ use super::{
     wire::{self, Ended, Job, JobFiles, Report},
     workload::{ARRIVED, PROGRAM, SETUP, Workload},
 };
-use crate::limits::{Group, Host, Usage};
+use crate::{
+    limits::{Entered, Group, Host, Usage},
+    state,
+};
 
 /// The loopback interface is the first of every network namespace.
 const LOOPBACK: u32 = 1;
@@ -58,14 +61,20 @@ fn run() -> io::Result<()> {
     let (job, files) = wire::receive_job(&mut socket)?;
     let JobFiles { stdin, stdout, stderr, lock } = files;
     let stdio = Stdio { stdin, stdout, stderr };
+    // From here on the slot is taken even without the executor, who must be there to have held it until now.
+    if !state::lock_as_supervisor(&lock)? || has_ended(&socket)? {
+        return Err(io::Error::other("the executor has ended"));
+    }
     let report = match Supervisor::new(job) {
         Ok(supervisor) => supervisor.supervise(&socket, stdio),
         Err(reason) => setup_failed(reason),
     };
-    let said = wire::send_report(&mut socket, &report);
-    // The slot is given back last, when nothing of the container is left.
-    drop(lock);
-    said
+    wire::send_report(&mut socket, &report)
+}
+
+fn has_ended(executor: &UnixStream) -> io::Result<bool> {
+    let mut files = [PollFd::new(executor, PollFlags::IN)];
+    Ok(poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
 }
 
 /// The program's three standard files.
@@ -78,6 +87,7 @@ struct Stdio {
 struct Supervisor {
     job: Job,
     group: Group,
+    entered: Entered,
 }
 
 /// A container whose first process waits to become the program.
@@ -96,15 +106,16 @@ impl Supervisor {
         set_thread_groups(&[]).map_err(|error| format!("cannot leave the executor's groups: {error}"))?;
         let host = Host::detect().map_err(|error| error.to_string())?;
         let group = Group::named(&host, &job.name);
-        Ok(Self { job, group })
+        let entered = group.enter().map_err(|error| error.to_string())?;
+        Ok(Self { job, group, entered })
     }
 
-    fn supervise(&self, executor: &UnixStream, stdio: Stdio) -> Report {
+    fn supervise(self, executor: &UnixStream, stdio: Stdio) -> Report {
         let report = match self.create(stdio).and_then(|created| self.start(created)) {
             Ok(created) => self.watch(executor, created),
             Err(reason) => setup_failed(reason),
         };
-        match self.group.remove() {
+        match self.entered.leave().and_then(|()| self.group.remove()) {
             Ok(()) => report,
             Err(error) => Report { usage: report.usage, ended: Ended::Setup(error.to_string()) },
         }

@@ -47,7 +47,7 @@ pub(super) struct JobFiles {
     pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
-    /// The slot's lock, held for as long as the supervisor lives.
+    /// The slot's file, on which the supervisor holds a lock for as long as it lives.
     pub lock: OwnedFd,
 }
 

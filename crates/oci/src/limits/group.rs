@@ -1,4 +1,8 @@
 //! One container's place in the control group trees.
+//!
+//! In each tree it is a folder with up to two groups in it: `container`, which has the limits, and, in one tree,
+//! `supervisor`, which has none. Whatever the supervisor starts is born into the latter, so that a process which is left
+//! over from setting a container up is found as well.
 
 use std::{
     fs, io,
@@ -13,6 +17,12 @@ use super::{Controller, Error, Host, Limits, files};
 
 /// The folder under which every container's group lies, in each tree.
 const PARENT: &str = "vouch";
+/// The group of the program.
+const CONTAINER: &str = "container";
+/// The group of the supervisor and of what it starts.
+const SUPERVISOR: &str = "supervisor";
+/// The version 1 controller whose tree finds processes where there is no version 2.
+const FREEZER: &str = "freezer";
 /// The period over which processor time is shared out, in microseconds.
 const CPU_PERIOD_MICROS: u64 = 100_000;
 /// How long killed processes may take to go.
@@ -46,18 +56,26 @@ impl Group {
         Self { host: host.clone(), name: name.to_owned() }
     }
 
-    /// The path in each tree, as seen from its root.
+    /// The program's group in each tree, as seen from the tree's root.
     pub fn path(&self) -> PathBuf {
-        Path::new("/").join(PARENT).join(&self.name)
+        self.container(Path::new("/"))
     }
 
-    /// Creates the group and sets its limits. What of it stands when a limit cannot be set is removed again.
+    /// Has everything that this process starts from now on found by [`Group::remove`]; comes first. Returns the way out.
+    pub fn enter(&self) -> Result<Entered, Error> {
+        let tree = self.tracking_tree()?;
+        let own = files::read(Path::new("/proc/self/cgroup"))?;
+        let origin = origin(&own, self.host.unified.is_some()).unwrap_or("/").trim_start_matches('/');
+        let (origin, group) = (tree.join(origin), self.folder_in(tree).join(SUPERVISOR));
+        fs::create_dir_all(&group).map_err(Error::file("create", &group))?;
+        files::write(&group.join("cgroup.procs"), "0")?;
+        Ok(Entered { origin })
+    }
+
+    /// Creates the program's group and sets its limits. If that fails, [`Group::remove`] removes what stands of it.
     pub fn create(&self, limits: &Limits) -> Result<(), Error> {
-        let created = self.create_folders().and_then(|()| self.limit(limits));
-        if created.is_err() {
-            let _ = self.remove();
-        }
-        created
+        self.create_folders()?;
+        self.limit(limits)
     }
 
     /// Puts a process into the group in every tree.
@@ -96,29 +114,31 @@ impl Group {
         })
     }
 
-    /// Kills every process in the group and removes the group from every tree. Succeeds if there is none.
+    /// Kills every process in the groups and removes them from every tree. Succeeds if there are none.
+    ///
+    /// A process that is left over from setting a container up makes groups for it, so those of the supervisor go first,
+    /// in the tree that has them: when they are gone, nobody makes any more.
     pub fn remove(&self) -> Result<(), Error> {
         let deadline = Instant::now() + KILL_TIMEOUT;
-        for folder in self.folders() {
-            while !remove_folder(&folder)? {
-                if Instant::now() > deadline {
-                    return Err(Error::Stuck { path: folder });
+        let mut trees = self.host.trees();
+        let tracking = self.tracking_tree().ok();
+        trees.sort_by_key(|tree| Some(*tree) != tracking);
+        for folder in trees.into_iter().map(|tree| self.folder_in(tree)) {
+            for group in [folder.join(SUPERVISOR), folder.join(CONTAINER), folder] {
+                while !remove_folder(&group)? {
+                    if Instant::now() > deadline {
+                        return Err(Error::Stuck { path: group });
+                    }
+                    kill_members(&group)?;
+                    thread::sleep(POLL);
                 }
-                kill_members(&folder)?;
-                thread::sleep(POLL);
             }
         }
         Ok(())
     }
 
-    /// Whether the group exists in any tree.
-    pub fn exists(&self) -> bool {
-        self.folders().iter().any(|folder| folder.exists())
-    }
-
     fn create_folders(&self) -> Result<(), Error> {
-        for tree in self.limiting_trees() {
-            let folder = tree.join(PARENT).join(&self.name);
+        for folder in self.limiting_folders() {
             fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         }
         self.delegate()
@@ -135,7 +155,7 @@ impl Group {
         if needed.is_empty() {
             return Ok(());
         }
-        for folder in [tree.clone(), tree.join(PARENT)] {
+        for folder in [tree.clone(), tree.join(PARENT), self.folder_in(tree)] {
             files::write(&folder.join("cgroup.subtree_control"), &needed.join(" "))?;
         }
         Ok(())
@@ -182,36 +202,68 @@ impl Group {
 
     fn cpu_micros(&self) -> Result<u64, Error> {
         if let Some(tree) = self.host.legacy.get("cpuacct") {
-            let text = files::read_if_present(&tree.join(PARENT).join(&self.name).join("cpuacct.usage"))?;
+            let text = files::read_if_present(&self.container(tree).join("cpuacct.usage"))?;
             return Ok(text.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0) / 1_000);
         }
         let text = files::read_if_present(&self.folder(Controller::Cpu).join("cpu.stat"))?;
         Ok(text.and_then(|text| files::keyed(&text, "usage_usec")).unwrap_or(0))
     }
 
-    /// Where the group lies for one controller.
+    /// Where the program's group lies for one controller.
     fn folder(&self, controller: Controller) -> PathBuf {
         let tree = self.host.legacy_tree(controller).or(self.host.unified.as_deref()).unwrap_or(Path::new("/"));
+        self.container(tree)
+    }
+
+    fn folder_in(&self, tree: &Path) -> PathBuf {
         tree.join(PARENT).join(&self.name)
     }
 
-    /// Where the group lies in every tree, or would lie.
-    fn folders(&self) -> Vec<PathBuf> {
-        self.host.trees().into_iter().map(|tree| tree.join(PARENT).join(&self.name)).collect()
+    fn container(&self, tree: &Path) -> PathBuf {
+        self.folder_in(tree).join(CONTAINER)
     }
 
-    /// The trees that limit or count something.
-    fn limiting_trees(&self) -> Vec<PathBuf> {
-        let wanted = ["memory", "cpu", "cpuacct", "pids"].into_iter().filter_map(|name| self.host.legacy.get(name));
-        let mut trees: Vec<PathBuf> = wanted.chain(&self.host.unified).cloned().collect();
-        trees.sort_unstable();
-        trees.dedup();
-        trees
-    }
-
+    /// Where the program's group lies in every tree that limits or counts something.
     fn limiting_folders(&self) -> Vec<PathBuf> {
-        self.limiting_trees().into_iter().map(|tree| tree.join(PARENT).join(&self.name)).collect()
+        let wanted = ["memory", "cpu", "cpuacct", "pids"].into_iter().filter_map(|name| self.host.legacy.get(name));
+        let mut folders: Vec<PathBuf> = wanted.chain(&self.host.unified).map(|tree| self.container(tree)).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        folders
     }
+
+    /// The tree in which the supervisor has a group. It must not limit anything there: the version 2 tree does not until
+    /// it is told to, and the freezer never does.
+    fn tracking_tree(&self) -> Result<&Path, Error> {
+        let freezer = self.host.legacy.get(FREEZER);
+        self.host.unified.as_ref().or(freezer).map(PathBuf::as_path).ok_or_else(|| Error::Missing {
+            controller: FREEZER.into(),
+            what: "what a crash leaves behind",
+            advice: "mount it (`mount -t cgroup -o freezer cgroup /sys/fs/cgroup/freezer`)".into(),
+        })
+    }
+}
+
+/// The group from which a process came that is now in a supervisor's.
+#[derive(Debug)]
+pub struct Entered {
+    origin: PathBuf,
+}
+
+impl Entered {
+    /// Goes back, so that the group can be removed.
+    pub fn leave(self) -> Result<(), Error> {
+        files::write(&self.origin.join("cgroup.procs"), "0")
+    }
+}
+
+/// The tracking tree's line in /proc/self/cgroup: `number:controllers:path`, without controllers for version 2.
+fn origin(text: &str, unified: bool) -> Option<&str> {
+    let wanted = if unified { "" } else { FREEZER };
+    text.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|name| name == wanted).then_some(path)
+    })
 }
 
 /// Removes an empty group; false if it still has processes.
@@ -249,4 +301,50 @@ fn members(folder: &Path) -> Result<Vec<Pid>, Error> {
 fn has_swap() -> Result<bool, Error> {
     // One line is the heading.
     Ok(files::read(Path::new("/proc/swaps"))?.lines().count() > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_that_cannot_be_set_is_an_error_that_names_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        // Folders without control files: every limit fails.
+        let legacy = ["memory", "cpu", "pids"].map(|name| (name.to_owned(), folder.path().join(name)));
+        let host = Host { legacy: BTreeMap::from(legacy), unified: None, unified_controllers: Vec::new() };
+        let group = Group::named(&host, "test");
+        let message = group.create(&Limits::default()).unwrap_err().to_string();
+        assert!(message.contains("memory.limit_in_bytes") && message.contains("run as root"), "{message}");
+        group.remove().unwrap();
+        assert!(!folder.path().join("memory/vouch/test").exists());
+    }
+
+    #[test]
+    fn a_limit_that_the_kernel_does_not_keep_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pids.max");
+        fs::write(&path, "max").unwrap();
+        let error = files::write_limit(&path, "7", |kept| kept == "7").unwrap_err();
+        assert!(error.to_string().contains("wrote `7`, the kernel keeps `7ax`"), "{error}");
+    }
+
+    #[test]
+    fn a_process_outside_is_no_member() {
+        let host = Host::detect().unwrap();
+        let group = Group::named(&host, &format!("unit-{}", std::process::id()));
+        group.create(&Limits::default()).unwrap();
+        let outside = group.require_member(rustix::process::getpid()).unwrap_err();
+        assert!(matches!(outside, Error::NotMember { .. }), "{outside}");
+        group.remove().unwrap();
+        assert!(!group.folder(Controller::Memory).exists());
+    }
+
+    #[test]
+    fn the_way_back_is_found_in_either_version() {
+        let text = "9:name=systemd:/a\n6:devices,freezer:/b\n0::/c\n";
+        assert_eq!((origin(text, true), origin(text, false)), (Some("/c"), Some("/b")));
+    }
 }

@@ -129,7 +129,11 @@ impl Host {
         for (controller, what) in NEEDED {
             let unified = self.unified_controllers.iter().any(|name| name == controller.name());
             if self.legacy_tree(controller).is_none() && !unified {
-                return Err(Error::Missing { controller, what, advice: self.advice(controller) });
+                return Err(Error::Missing {
+                    controller: controller.to_string(),
+                    what,
+                    advice: self.advice(controller),
+                });
             }
         }
         Ok(())

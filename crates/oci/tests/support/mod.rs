@@ -91,16 +91,21 @@ impl Image {
     }
 
     pub fn settings(&self, args: &[&str]) -> Settings {
-        Settings {
-            layers: vec![self.root.path().to_owned()],
-            args: ["/program"].iter().chain(args).map(|arg| (*arg).to_owned()).collect(),
-            env: vec![("PATH".into(), "/bin:/".into())],
-            cwd: "/".into(),
-            user: 0,
-            group: 0,
-            groups: Vec::new(),
-            limits: Limits { memory_bytes: 32 << 20, wall_millis: 20_000, ..Limits::default() },
-        }
+        settings(self.root.path(), args)
+    }
+}
+
+/// Settings for `/program` in a root.
+pub fn settings(root: &Path, args: &[&str]) -> Settings {
+    Settings {
+        layers: vec![root.to_owned()],
+        args: ["/program"].iter().chain(args).map(|arg| (*arg).to_owned()).collect(),
+        env: vec![("PATH".into(), "/bin:/".into())],
+        cwd: "/".into(),
+        user: 0,
+        group: 0,
+        groups: Vec::new(),
+        limits: Limits { memory_bytes: 32 << 20, wall_millis: 20_000, ..Limits::default() },
     }
 }
 
