@@ -41,7 +41,34 @@ fn a_program_sees_its_settings_and_nothing_of_its_host() {
     let expected = "arg /program\narg surroundings\narg two words\nenv Z=1\nenv A=2\nenv EMPTY=\ncwd /tmp\n\
         user 1000 1000 100 100 groups 2 7 9\npid 1 host vouch mask 22\nfile 0\nfile 1\nfile 2\n";
     assert_eq!(String::from_utf8(outcome.unwrap().output).unwrap(), expected);
-    assert!(bench.output(&["surroundings"], b"").contains("user 0 0 0 0 groups 0\n"), "no group of the host's stays");
+}
+
+#[test]
+fn the_executors_groups_do_not_stay_with_the_program() {
+    // Of this thread, which the supervisor is started from.
+    rustix::thread::set_thread_groups(&[4, 7].map(rustix::process::Gid::from_raw)).unwrap();
+    assert!(Bench::new().output(&["surroundings"], b"").contains("user 0 0 0 0 groups 0\n"));
+}
+
+#[test]
+fn every_mount_is_bounded_and_harmless() {
+    let mounts = Bench::new().output(&["show", "/proc/self/mountinfo"], b"");
+    let mut bounded = 0;
+    for mount in mounts.lines() {
+        let (before, after) = mount.split_once(" - ").unwrap();
+        let fields: Vec<&str> = before.split(' ').collect();
+        let (path, options) = (fields[4], fields[5]);
+        assert!(options.contains("nosuid") || path.starts_with("/dev/") || path.starts_with("/proc/"), "{mount}");
+        match path {
+            "/" => assert!(options.starts_with("ro,nosuid,nodev"), "{mount}"),
+            "/tmp" | "/dev/shm" | "/dev" => {
+                assert!(after.contains("size=") && after.contains("nr_inodes="), "{mount}");
+                bounded += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(bounded, 3, "{mounts}");
 }
 
 #[test]
