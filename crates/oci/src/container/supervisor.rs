@@ -33,7 +33,7 @@ use super::{
     workload::{ARRIVED, PROGRAM, SETUP, Workload},
 };
 use crate::{
-    limits::{Entered, Group, Host, Usage},
+    limits::{self, Entered, Group, Host, Usage},
     state,
 };
 
@@ -115,10 +115,21 @@ impl Supervisor {
             Ok(created) => self.watch(executor, created),
             Err(reason) => setup_failed(reason),
         };
-        match self.entered.leave().and_then(|()| self.group.remove()) {
+        match self.clean(executor) {
             Ok(()) => report,
-            Err(error) => Report { usage: report.usage, ended: Ended::Setup(error.to_string()) },
+            Err(error) => Report { usage: report.usage, ended: Ended::Setup(error) },
         }
+    }
+
+    /// Removes what it can of the control groups: the one in which this process itself is, only if nobody is left who
+    /// will; leaving it takes the kernel milliseconds.
+    fn clean(self, executor: &UnixStream) -> Result<(), String> {
+        let text = |error: limits::Error| error.to_string();
+        self.group.remove_container().map_err(text)?;
+        if has_ended(executor).map_err(|error| error.to_string())? {
+            self.entered.leave().and_then(|()| self.group.remove()).map_err(text)?;
+        }
+        Ok(())
     }
 
     fn create(&self, stdio: Stdio) -> Result<Created, String> {

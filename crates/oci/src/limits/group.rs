@@ -78,9 +78,12 @@ impl Group {
         self.limit(limits)
     }
 
-    /// Puts a process into the group in every tree.
+    /// Puts a process into the program's group in every tree where it is not yet: moving one takes the kernel milliseconds.
     pub fn add(&self, pid: Pid) -> Result<(), Error> {
         for folder in self.limiting_folders() {
+            if members(&folder)?.contains(&pid) {
+                continue;
+            }
             files::write(&folder.join("cgroup.procs"), &pid.as_raw_nonzero().to_string())?;
         }
         Ok(())
@@ -125,14 +128,19 @@ impl Group {
         trees.sort_by_key(|tree| Some(*tree) != tracking);
         for folder in trees.into_iter().map(|tree| self.folder_in(tree)) {
             for group in [folder.join(SUPERVISOR), folder.join(CONTAINER), folder] {
-                while !remove_folder(&group)? {
-                    if Instant::now() > deadline {
-                        return Err(Error::Stuck { path: group });
-                    }
-                    kill_members(&group)?;
-                    thread::sleep(POLL);
-                }
+                remove_group(&group, deadline)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Kills every process in the program's groups and removes them from every tree. What is left is the supervisor's.
+    pub fn remove_container(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + KILL_TIMEOUT;
+        for tree in self.host.trees() {
+            remove_group(&self.container(tree), deadline)?;
+            // Where the supervisor has a group of its own, this fails.
+            let _ = fs::remove_dir(self.folder_in(tree));
         }
         Ok(())
     }
@@ -226,7 +234,11 @@ impl Group {
     /// Where the program's group lies in every tree that limits or counts something.
     fn limiting_folders(&self) -> Vec<PathBuf> {
         let wanted = ["memory", "cpu", "cpuacct", "pids"].into_iter().filter_map(|name| self.host.legacy.get(name));
-        let mut folders: Vec<PathBuf> = wanted.chain(&self.host.unified).map(|tree| self.container(tree)).collect();
+        // A version 2 tree without any of the controllers only tracks.
+        let needed = [Controller::Memory, Controller::Cpu, Controller::Pids];
+        let unified = needed.iter().any(|controller| self.host.legacy_tree(*controller).is_none());
+        let unified = self.host.unified.iter().filter(|_| unified);
+        let mut folders: Vec<PathBuf> = wanted.chain(unified).map(|tree| self.container(tree)).collect();
         folders.sort_unstable();
         folders.dedup();
         folders
@@ -264,6 +276,18 @@ fn origin(text: &str, unified: bool) -> Option<&str> {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         controllers.split(',').any(|name| name == wanted).then_some(path)
     })
+}
+
+/// Kills what is in a group until it can be removed.
+fn remove_group(group: &Path, deadline: Instant) -> Result<(), Error> {
+    while !remove_folder(group)? {
+        if Instant::now() > deadline {
+            return Err(Error::Stuck { path: group.to_owned() });
+        }
+        kill_members(group)?;
+        thread::sleep(POLL);
+    }
+    Ok(())
 }
 
 /// Removes an empty group; false if it still has processes.
