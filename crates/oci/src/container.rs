@@ -27,6 +27,7 @@ use std::{
 
 mod check;
 mod exchange;
+mod facts;
 mod filter;
 mod launch;
 mod root;

@@ -53,6 +53,23 @@ fn the_executors_groups_do_not_stay_with_the_program() {
 }
 
 #[test]
+fn proc_tells_of_the_limits_and_not_of_the_host() {
+    let Some(bench) = Bench::new() else { return };
+    let shown = |path: &str| {
+        let outcome = bench.run_with(&["show", path], b"", |settings| {
+            (settings.limits.memory_bytes, settings.limits.cpu_millis) = (48 << 20, 1_500);
+        });
+        String::from_utf8(outcome.unwrap().output).unwrap()
+    };
+    assert!(shown("/proc/meminfo").starts_with("MemTotal:          49152 kB\nMemFree:"));
+    assert_eq!(shown("/proc/cpuinfo").matches("processor\t:").count(), 2);
+    assert_eq!(shown("/proc/stat").matches("\ncpu").count(), 2);
+    assert_eq!(shown("/proc/uptime"), "1.00 1.00\n");
+    assert_eq!(shown("/proc/loadavg"), "0.00 0.00 0.00 1/1 1\n");
+    assert_eq!((shown("/proc/diskstats").len(), shown("/proc/swaps").lines().count()), (0, 1));
+}
+
+#[test]
 fn every_mount_is_bounded_and_harmless() {
     let Some(bench) = Bench::new() else { return };
     let mounts = bench.output(&["show", "/proc/self/mountinfo"], b"");

@@ -38,6 +38,8 @@ pub(super) struct Folders {
     pub bundle: PathBuf,
     /// For libcontainer's state.
     pub state: PathBuf,
+    /// For files that are mounted into the container.
+    pub facts: PathBuf,
 }
 
 /// Where the root lies in the supervisor's mount namespace.
@@ -51,8 +53,9 @@ pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
     let layers = layers.iter().map(|layer| open_folder(layer)).collect::<io::Result<Vec<_>>>()?;
     let private = MountFlags::NOSUID | MountFlags::NODEV;
     mount("tmpfs", WORK, "tmpfs", private | MountFlags::NOEXEC, WORK_OPTIONS)?;
-    let folders = Folders { bundle: Path::new(WORK).join("bundle"), state: Path::new(WORK).join("state") };
-    for folder in [&folders.bundle, &folders.state, &path()] {
+    let folder = |name| Path::new(WORK).join(name);
+    let folders = Folders { bundle: folder("bundle"), state: folder("state"), facts: folder("facts") };
+    for folder in [&folders.bundle, &folders.state, &folders.facts, &path()] {
         fs::create_dir(folder)?;
     }
     let skeleton = Path::new(WORK).join("skeleton");

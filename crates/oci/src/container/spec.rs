@@ -1,5 +1,7 @@
 //! The container's description in the format of the OCI runtime specification, version 1.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::{ID_BASE, ID_COUNT, root, wire::Job};
@@ -22,7 +24,6 @@ const MASKED: &[&str] = &[
     "/proc/consoles",
     "/proc/crypto",
     "/proc/devices",
-    "/proc/diskstats",
     "/proc/dma",
     "/proc/driver",
     "/proc/dynamic_debug",
@@ -59,13 +60,14 @@ const MASKED: &[&str] = &[
     "/proc/sysvipc",
     "/proc/timer_list",
     "/proc/tty",
+    "/proc/vmstat",
     "/proc/zoneinfo",
 ];
 const NAMESPACES: [&str; 6] = ["user", "pid", "mount", "network", "ipc", "uts"];
 const READ_ONLY: &[&str] = &["/proc/sys"];
 
 /// Writes the description of a job's container.
-pub(super) fn describe(job: &Job, cgroup: &std::path::Path) -> Value {
+pub(super) fn describe(job: &Job, cgroup: &Path, facts: &[(PathBuf, PathBuf)]) -> Value {
     let none: [&str; 0] = [];
     let namespaces = NAMESPACES.map(|kind| json!({ "type": kind }));
     json!({
@@ -92,7 +94,7 @@ pub(super) fn describe(job: &Job, cgroup: &std::path::Path) -> Value {
                 rlimit("RLIMIT_RTPRIO", 0),
             ],
         },
-        "mounts": mounts(job),
+        "mounts": mounts(job, facts),
         "linux": {
             "cgroupsPath": cgroup,
             "namespaces": namespaces,
@@ -106,18 +108,23 @@ pub(super) fn describe(job: &Job, cgroup: &std::path::Path) -> Value {
 }
 
 /// Nothing of the host is mounted: /sys stays the empty folder that it is, and the devices are the six harmless ones.
-fn mounts(job: &Job) -> Value {
+fn mounts(job: &Job, facts: &[(PathBuf, PathBuf)]) -> Vec<Value> {
     let size = format!("size={}", job.limits.tmp_bytes);
     let files = format!("nr_inodes={}", job.limits.tmp_files);
-    json!([
-        { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] },
-        { "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
-          "options": ["nosuid", "noexec", "mode=755", "size=64k", "nr_inodes=64"] },
-        { "destination": "/dev/shm", "type": "tmpfs", "source": "tmpfs",
-          "options": ["nosuid", "noexec", "nodev", "mode=1777", &size, &files] },
-        { "destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
-          "options": ["nosuid", "nodev", "mode=1777", &size, &files] },
-    ])
+    let mut mounts = vec![
+        json!({ "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"] }),
+        json!({ "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+            "options": ["nosuid", "noexec", "mode=755", "size=64k", "nr_inodes=64"] }),
+        json!({ "destination": "/dev/shm", "type": "tmpfs", "source": "tmpfs",
+            "options": ["nosuid", "noexec", "nodev", "mode=1777", &size, &files] }),
+        json!({ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
+            "options": ["nosuid", "nodev", "mode=1777", &size, &files] }),
+    ];
+    mounts.extend(facts.iter().map(|(source, destination)| {
+        json!({ "destination": destination, "type": "bind", "source": source,
+            "options": ["bind", "ro", "nosuid", "noexec", "nodev"] })
+    }));
+    mounts
 }
 
 fn rlimit(kind: &str, value: u64) -> Value {

@@ -28,7 +28,7 @@ use rustix::{
 };
 
 use super::{
-    filter, root, spec,
+    facts, filter, root, spec,
     wire::{self, Ended, Job, JobFiles, Report},
     workload::{ARRIVED, PROGRAM, SETUP, Workload},
 };
@@ -134,7 +134,9 @@ impl Supervisor {
 
     fn create(&self, stdio: Stdio) -> Result<Created, String> {
         let folders = root::assemble(&self.job.layers).map_err(|error| format!("the root: {error}"))?;
-        let description = spec::describe(&self.job, &self.group.path());
+        let facts =
+            facts::write(&folders.facts, &self.job.limits).map_err(|error| format!("files for /proc: {error}"))?;
+        let description = spec::describe(&self.job, &self.group.path(), &facts);
         fs::write(folders.bundle.join("config.json"), description.to_string())
             .map_err(|error| format!("the container's description: {error}"))?;
         self.group.create(&self.job.limits).map_err(|error| error.to_string())?;
