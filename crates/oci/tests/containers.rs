@@ -89,6 +89,9 @@ fn every_mount_is_bounded_and_harmless() {
         }
     }
     assert_eq!(bounded, 3, "{mounts}");
+    let host = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let devices = host.lines().find(|line| line.contains(" /dev ")).and_then(|line| line.split(" - ").nth(1));
+    assert!(!mounts.contains(devices.unwrap()), "the host's /dev: {mounts}");
 }
 
 #[test]

@@ -3,19 +3,22 @@
 //! The layers are stacked read-only by overlayfs under a skeleton that has what every container needs at its top: the
 //! mount points (whatever the image has in their places, symbolic links to elsewhere among them) and names for the
 //! loopback addresses. Nothing is written to the layers, and no mount is ever visible outside.
+//!
+//! A user namespace cannot make device nodes, so they are bound from the supervisor's `/dev`, which is one of its own too:
+//! the host's may hold other things under these names, and its size would tell of the host.
 
 use std::{
     ffi::CString,
     fs, io,
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::chown,
+        unix::fs::{PermissionsExt, chown},
     },
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Mode, OFlags, open},
+    fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, open},
     mount::{MountFlags, MountPropagationFlags, mount, mount_change},
     thread::{UnshareFlags, unshare_unsafe},
 };
@@ -29,6 +32,9 @@ const WORK: &str = "/run";
 const WORK_OPTIONS: &std::ffi::CStr = c"size=16m,nr_inodes=256,mode=0755";
 /// Mount points, made if the image lacks them.
 const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "sys", "tmp"];
+/// The devices that a container has, by their numbers.
+const DEVICES: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 
 /// Folders of one supervisor.
@@ -51,6 +57,7 @@ pub(super) fn path() -> PathBuf {
 pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
     leave_host_mounts()?;
     let layers = layers.iter().map(|layer| open_folder(layer)).collect::<io::Result<Vec<_>>>()?;
+    make_devices()?;
     let private = MountFlags::NOSUID | MountFlags::NODEV;
     mount("tmpfs", WORK, "tmpfs", private | MountFlags::NOEXEC, WORK_OPTIONS)?;
     let folder = |name| Path::new(WORK).join(name);
@@ -85,6 +92,18 @@ fn leave_host_mounts() -> io::Result<()> {
     // files, which is what makes the call unsafe; and there is one thread.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    Ok(())
+}
+
+fn make_devices() -> io::Result<()> {
+    let options = c"size=64k,nr_inodes=16,mode=0755";
+    mount("tmpfs", "/dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, options)?;
+    for (name, major, minor) in DEVICES {
+        let path = Path::new("/dev").join(name);
+        mknodat(CWD, &path, FileType::CharacterDevice, Mode::from_raw_mode(0o600), makedev(major, minor))?;
+        // Not subject to the mask for new files.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    }
     Ok(())
 }
 

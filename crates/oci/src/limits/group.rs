@@ -357,7 +357,10 @@ mod tests {
 
     #[test]
     fn a_process_outside_is_no_member() {
-        let host = Host::detect().unwrap();
+        let Some(host) = Host::detect().ok().filter(|_| rustix::process::geteuid().is_root()) else {
+            eprintln!("not run: control groups can be made by root only, where they are mounted");
+            return;
+        };
         let group = Group::named(&host, &format!("unit-{}", std::process::id()));
         group.create(&Limits::default()).unwrap();
         let outside = group.require_member(rustix::process::getpid()).unwrap_err();
