@@ -30,12 +30,14 @@ pub enum Error {
 
 /// Lets a stopped `execve` happen and prepares what comes of it. Nothing of the new program has run when this returns.
 ///
-/// A call that fails (no such file) returns its error to the caller as always.
+/// A call that fails (no such file) returns its error to the caller as always. If preparing fails, `on_failure` is called
+/// while the new program is still stopped, and kills it.
 pub(super) fn execute(
     listener: BorrowedFd<'_>,
     call: &Notification,
     plan: &Plan,
     streams: &mut Streams,
+    on_failure: impl FnOnce(),
 ) -> Result<(), Error> {
     let task = Task::of(call.tid)?;
     // The clock goes on in the new program where it stands in the old one; the very first has none yet.
@@ -60,7 +62,13 @@ pub(super) fn execute(
     }
     prepare(&mut tracee, &task, plan, &clock, streams).map_err(|error| {
         // A stopped thread that has no registers is being killed, and whatever failed failed for that.
-        if tracee.registers().is_ok() { error } else { Error::Killed }
+        if tracee.registers().is_err() {
+            return Error::Killed;
+        }
+        on_failure();
+        // Fails only if it has ended already.
+        let _ended = sys::signal(tracee.tid(), libc::SIGKILL);
+        error
     })
 }
 

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::caller::{Caller, Refusal};
 use super::child::Arrival;
@@ -70,8 +71,8 @@ struct Engine {
     streams: Streams,
     device: Option<Device>,
     waits: Waits,
-    /// Watches the tree below the first process that called.
-    observer: Option<(i32, Observer)>,
+    /// The first process that called, and what watches the tree below it.
+    root: Option<(OwnedFd, Observer)>,
     /// The running number of the next wait.
     number: u64,
 }
@@ -93,11 +94,10 @@ impl Engine {
         }
         let listener = arrival.listener()?.ok_or(Error::NobodyArrived)?;
         let streams = Streams::new(plan.seed);
-        let mut engine = Self { listener, plan, streams, device, waits: Waits::default(), observer: None, number: 0 };
+        let mut engine = Self { listener, plan, streams, device, waits: Waits::default(), root: None, number: 0 };
         let result = engine.serve(&stop);
-        if let (Err(_), Some((root, _))) = (&result, &engine.observer) {
-            // Fails only if it has ended already.
-            let _ended = sys::signal(*root, libc::SIGKILL);
+        if result.is_err() {
+            engine.kill();
         }
         result
     }
@@ -146,10 +146,8 @@ impl Engine {
     }
 
     fn answer(&mut self, call: Notification) -> Result<(), Error> {
-        if self.observer.is_none()
-            && let Ok(task) = Task::of(call.tid)
-        {
-            self.observer = Some((task.tgid, Observer::new(task.tgid)));
+        if self.root.is_none() {
+            self.root = root_of(&call);
         }
         if matches!(call.call, libc::SYS_execve | libc::SYS_execveat) {
             return self.execute(&call);
@@ -183,15 +181,16 @@ impl Engine {
 
     /// A program that cannot be prepared must not run: it is killed, and the run with it.
     fn execute(&mut self, call: &Notification) -> Result<(), Error> {
-        match exec::execute(self.listener.as_fd(), call, &self.plan, &mut self.streams) {
+        let Self { listener, plan, streams, root, .. } = self;
+        match exec::execute(listener.as_fd(), call, plan, streams, || kill(root.as_ref())) {
             Ok(()) | Err(exec::Error::Killed) => Ok(()),
             Err(exec::Error::Io(error)) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            Err(error) => {
-                // Fails only if it has ended already.
-                let _ended = sys::signal(call.tid, libc::SIGKILL);
-                Err(Error::Exec(error))
-            }
+            Err(error) => Err(Error::Exec(error)),
         }
+    }
+
+    fn kill(&self) {
+        kill(self.root.as_ref());
     }
 
     /// Lets a wait for a child happen without telling what the child used.
@@ -264,13 +263,16 @@ impl Engine {
         if self.end_interrupted()? {
             return Ok(true);
         }
-        let Some((_, observer)) = &mut self.observer else { return Ok(false) };
+        let Some((_, observer)) = &mut self.root else { return Ok(false) };
         if let Some(tasks) = observer.all_asleep(&self.waits.held())
             && !self.something_arrived()?
         {
             return self.end_next(&tasks);
         }
         let Some(wait) = self.waits.take_overdue(Instant::now()) else { return Ok(false) };
+        if !still_waits(&wait) {
+            return Ok(true);
+        }
         if !wait.is_housekeeping() {
             advance(wait.tgid, wait.deadline_ns);
         }
@@ -360,6 +362,26 @@ impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
         Self::Run(error.into())
     }
+}
+
+/// Descriptor and observer of the process that makes a call, the first of a run. `None` if it was killed meanwhile.
+fn root_of(call: &Notification) -> Option<(OwnedFd, Observer)> {
+    let process = Task::of(call.tid).ok()?.tgid;
+    let descriptor = rustix::process::pidfd_open(Pid::from_raw(process)?, PidfdFlags::empty()).ok()?;
+    Some((descriptor, Observer::new(process)))
+}
+
+/// Kills the first process; in its own pid namespace all others die with it.
+fn kill(root: Option<&(OwnedFd, Observer)>) {
+    if let Some((process, _)) = root {
+        // Fails only if it has ended already.
+        let _ended = rustix::process::pidfd_send_signal(process, Signal::KILL);
+    }
+}
+
+/// Whether a wait's number still is its thread's, not that of a stranger who got it later.
+fn still_waits(wait: &Wait) -> bool {
+    Task::of(wait.tid).is_ok_and(|task| task.tgid == wait.tgid && task.own_tid == wait.own_tid)
 }
 
 /// Whether a thread is in a wait now. Timers count for their process's first thread.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec};
 
 use super::Plan;
@@ -40,7 +40,7 @@ impl Setting {
     fn of(caller: &Caller, wait: Option<&Wait>) -> Self {
         let Some(wait) = wait else { return Self::default() };
         let interval_ns = match wait.kind {
-            Kind::Alarm { interval_ns } | Kind::Timer { interval_ns, .. } => interval_ns,
+            Kind::Alarm { interval_ns, .. } | Kind::Timer { interval_ns, .. } => interval_ns,
             Kind::Sleep { .. } | Kind::Call { .. } => 0,
         };
         // A timer that is due but not fired yet is still set.
@@ -97,7 +97,7 @@ fn set_alarm(caller: &Caller, waits: &mut Waits, setting: Setting) -> Result<Set
     let before = waits.take_alarm(task.tgid);
     let before = Setting::of(caller, before.as_ref());
     if setting.left_ns != 0 {
-        let kind = Kind::Alarm { interval_ns: setting.interval_ns };
+        let kind = Kind::Alarm { process: process_of(&task)?, interval_ns: setting.interval_ns };
         add(waits, &task, Span::relative(caller, setting.left_ns), kind)?;
     }
     Ok(before)
@@ -105,7 +105,7 @@ fn set_alarm(caller: &Caller, waits: &mut Waits, setting: Setting) -> Result<Set
 
 fn add(waits: &mut Waits, task: &Task, span: Span, kind: Kind) -> Result<(), Refusal> {
     let Span { deadline_ns, length_ns } = span;
-    let (tid, tgid, own_tid, since) = (task.tgid, task.tgid, task.own_tid, Instant::now());
+    let (tid, tgid, own_tid, since) = (task.tgid, task.tgid, Task::of(task.tgid)?.own_tid, Instant::now());
     let added = waits.add(Wait { tid, tgid, own_tid, deadline_ns, length_ns, since, kind });
     added.then_some(()).ok_or(Refusal(libc::ENOMEM))
 }
@@ -146,8 +146,7 @@ fn timerfd_gettime(caller: &Caller, waits: &Waits) -> Result<Reply, Refusal> {
 fn timer_of(caller: &Caller) -> Result<(Task, OwnedFd, i32), Refusal> {
     let task = Task::of(caller.call.tid)?;
     let bad = |_| Refusal(libc::EBADF);
-    let process = Pid::from_raw(task.tgid).ok_or(Refusal(libc::EBADF))?;
-    let process = rustix::process::pidfd_open(process, PidfdFlags::empty()).map_err(bad)?;
+    let process = process_of(&task)?;
     let file = rustix::process::pidfd_getfd(process, caller.int(0), PidfdGetfdFlags::empty()).map_err(bad)?;
     let own = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
     let clock_id = fs::read_to_string(own)?
@@ -155,6 +154,12 @@ fn timer_of(caller: &Caller) -> Result<(Task, OwnedFd, i32), Refusal> {
         .find_map(|line| line.strip_prefix("clockid:").and_then(|id| id.trim().parse().ok()))
         .ok_or(Refusal(libc::EINVAL))?;
     Ok((task, file, clock_id))
+}
+
+/// A descriptor of the task's process.
+fn process_of(task: &Task) -> Result<OwnedFd, Refusal> {
+    let number = Pid::from_raw(task.tgid).ok_or(Refusal(libc::ESRCH))?;
+    rustix::process::pidfd_open(number, PidfdFlags::empty()).map_err(|error| Refusal(error.raw_os_error()))
 }
 
 fn is_timer(wait: &Wait, file: &OwnedFd) -> bool {
@@ -174,9 +179,10 @@ fn arm(file: &OwnedFd, ns: i64) -> Result<(), Refusal> {
 /// Fires an alarm or a timer and sets it again if it repeats. A timer that its process has closed is dropped.
 pub(super) fn fire(wait: Wait, waits: &mut Waits) {
     let interval_ns = match &wait.kind {
-        Kind::Alarm { interval_ns } => {
-            // Fails only if the process has ended meanwhile.
-            let _ended = sys::signal(wait.tgid, libc::SIGALRM);
+        Kind::Alarm { process, interval_ns } => {
+            if rustix::process::pidfd_send_signal(process, Signal::ALARM).is_err() {
+                return;
+            }
             *interval_ns
         }
         Kind::Timer { file, descriptor, interval_ns } => {

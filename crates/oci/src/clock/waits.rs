@@ -25,8 +25,8 @@ pub(super) enum Kind {
     Sleep { notification: u64, rest: Option<u64> },
     /// A call that waits in the kernel without end. The argument at this position was replaced by `marker`.
     Call { number: i64, argument: usize, marker: u64, original: u64 },
-    /// The process's alarm.
-    Alarm { interval_ns: u64 },
+    /// The process's alarm. The descriptor names the process even if its number goes to another.
+    Alarm { process: OwnedFd, interval_ns: u64 },
     /// A timer descriptor.
     Timer { file: OwnedFd, descriptor: i32, interval_ns: u64 },
 }
@@ -144,6 +144,11 @@ mod tests {
         wait(own_tid, deadline_ns, Kind::Sleep { notification: 0, rest: None })
     }
 
+    fn alarm(own_tid: u32, deadline_ns: u64) -> Wait {
+        let process = std::fs::File::open("/dev/null").unwrap().into();
+        wait(own_tid, deadline_ns, Kind::Alarm { process, interval_ns: 0 })
+    }
+
     fn call(own_tid: u32, marker: u64) -> Wait {
         wait(own_tid, 1, Kind::Call { number: libc::SYS_poll, argument: 2, marker, original: 1 })
     }
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn the_earliest_is_next_then_timers_then_the_lowest_thread() {
         let mut waits = Waits::default();
-        for wait in [sleep(3, 10), sleep(2, 10), sleep(9, 5), wait(8, 10, Kind::Alarm { interval_ns: 0 })] {
+        for wait in [sleep(3, 10), sleep(2, 10), sleep(9, 5), alarm(8, 10)] {
             assert!(waits.add(wait));
         }
         let order: Vec<u32> = std::iter::from_fn(|| waits.take_next(|_| true)).map(|wait| wait.own_tid).collect();
@@ -162,7 +167,7 @@ mod tests {
     fn a_process_has_one_alarm_and_a_thread_few_calls() {
         let mut waits = Waits::default();
         for deadline in [1, 2] {
-            waits.add(wait(1, deadline, Kind::Alarm { interval_ns: 0 }));
+            waits.add(alarm(1, deadline));
         }
         assert_eq!(waits.iter().map(|wait| wait.deadline_ns).collect::<Vec<_>>(), [2]);
         for marker in 0..10 {

@@ -1,4 +1,4 @@
-//! Runs a program under the clock in its own user and pid namespace, as its first process.
+//! Runs a program under the clock in its own namespaces, as their first process.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -24,9 +24,9 @@ pub struct Run {
 }
 
 impl Run {
-    /// The output of a run that went well.
+    /// The output of a run that went well and complained of nothing.
     pub fn expect(self) -> String {
-        assert!(self.supervision.is_ok() && self.status == 0, "{self:?}");
+        assert!(self.supervision.is_ok() && self.status == 0 && self.errors.is_empty(), "{self:?}");
         self.output
     }
 }
@@ -48,7 +48,7 @@ pub fn run_with(plan: Plan, mut command: Command, tsc: Tsc, device: Option<Devic
     // SAFETY: what runs between fork and exec makes system calls only.
     unsafe {
         command.pre_exec(move || {
-            enter_pid_namespace()?;
+            enter_namespaces()?;
             entrance.enter()
         });
     }
@@ -70,13 +70,23 @@ pub fn run_with(plan: Plan, mut command: Command, tsc: Tsc, device: Option<Devic
     Run { output, errors: errors.join().unwrap().unwrap(), status, took, supervision }
 }
 
-/// Goes on as the first process of a new pid namespace; the process that was waits for it and takes over its status.
-fn enter_pid_namespace() -> std::io::Result<()> {
-    // SAFETY: these calls take numbers, or addresses of locals, only.
+/// Goes on as the first process of new namespaces, as root of its own users; the process that was waits for it and takes
+/// over its status.
+fn enter_namespaces() -> std::io::Result<()> {
+    const ALL: i32 = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS;
+    // SAFETY: these calls take numbers, or addresses of locals and literals, only.
     unsafe {
-        if libc::unshare(libc::CLONE_NEWPID) != 0 {
+        if libc::unshare(ALL) != 0 {
             return Err(std::io::Error::last_os_error());
         }
+        write_to(c"/proc/self/setgroups", b"deny")?;
+        write_to(c"/proc/self/uid_map", b"0 0 1")?;
+        write_to(c"/proc/self/gid_map", b"0 0 1")?;
         match libc::fork() {
             -1 => Err(std::io::Error::last_os_error()),
             0 => Ok(()),
@@ -89,6 +99,15 @@ fn enter_pid_namespace() -> std::io::Result<()> {
             }
         }
     }
+}
+
+fn write_to(path: &std::ffi::CStr, bytes: &[u8]) -> std::io::Result<()> {
+    // SAFETY: path and bytes outlive the calls.
+    let written = unsafe {
+        let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        libc::write(file, bytes.as_ptr().cast(), bytes.len())
+    };
+    if written == bytes.len() as isize { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// A C program of `programs/`, compiled once per kind.

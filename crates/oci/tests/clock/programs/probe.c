@@ -52,7 +52,8 @@ int main(void) {
     printf("vsyscall %ld\n", (long)((time_t(*)(time_t *))0xffffffffff600400ul)(NULL));
 
     struct tms tms;
-    printf("times %ld user %ld\n", (long)times(&tms), (long)tms.tms_utime);
+    long ticks = times(&tms);
+    printf("times %ld user %ld\n", ticks, (long)tms.tms_utime);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     printf("rusage %ld.%06ld %ld %ld\n", (long)usage.ru_utime.tv_sec, (long)usage.ru_utime.tv_usec, usage.ru_maxrss, usage.ru_minflt);
