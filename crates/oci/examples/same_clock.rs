@@ -18,7 +18,7 @@ fn main() {
         std::process::exit(2);
     };
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-    let plan = vouch_oci::clock::Plan { time, seed: [seed; 32], memory_bytes: 1 << 30 };
+    let plan = vouch_oci::clock::Plan { time, seed: [seed; 32], ..harness::PLAN };
     let run = harness::run(plan, harness::command(program, &rest));
     print!("{}", run.output);
     eprint!("{}", run.errors);

@@ -48,6 +48,11 @@ impl Caller {
         Some(self.call.arguments[index]).filter(|address| *address != 0)
     }
 
+    /// Refuses a null address where the kernel would.
+    pub fn demand(&self, index: usize) -> Result<u64, Refusal> {
+        self.address(index).ok_or(Refusal(libc::EFAULT))
+    }
+
     /// Writes numbers where an argument points, if it points anywhere.
     pub fn put(&self, index: usize, words: &[i64]) -> Result<(), Refusal> {
         self.address(index).map_or(Ok(()), |address| Ok(self.memory.write_words(address, words)?))

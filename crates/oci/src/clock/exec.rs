@@ -39,10 +39,13 @@ pub(super) fn execute(
     streams: &mut Streams,
     on_failure: impl FnOnce(),
 ) -> Result<(), Error> {
-    let task = Task::of(call.tid)?;
+    let Ok(task) = Task::of(call.tid) else { return Err(Error::Killed) };
     // The clock goes on in the new program where it stands in the old one; the very first has none yet.
     let clock = Memory::of(call.tid).and_then(|memory| Clock::of(&memory)).unwrap_or(Clock::START);
-    let mut tracee = Tracee::seize(call.tid)?;
+    let mut tracee = match Tracee::seize(call.tid) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(Error::Killed),
+        seized => seized?,
+    };
     if !sys::send(listener, call.id, Reply::Continue)? {
         return release(&mut tracee, task.tgid);
     }

@@ -81,6 +81,8 @@ const RULES: &[Rule] = &[
     notify(libc::SYS_sysinfo),
     notify(libc::SYS_getrusage),
     notify(libc::SYS_getcpu),
+    notify(libc::SYS_sched_getaffinity),
+    notify(libc::SYS_sched_setaffinity),
     rule(libc::SYS_wait4, &[Condition::Address(3)], Action::Notify),
     rule(libc::SYS_waitid, &[Condition::Address(4)], Action::Notify),
     // Waits for time to pass.

@@ -23,7 +23,7 @@
 //! - **Randomness**: `getrandom` answers from one ChaCha20 stream per thread (key: [`Plan::seed`], nonce: the thread's
 //!   number in its pid namespace), in the order of that thread's calls. Each program's `AT_RANDOM` comes from another
 //!   stream of the thread that executes it. `/dev/random` and `/dev/urandom` are one pipe ([`Device`]) of a third.
-//! - Address layouts are fixed; cpu number, resource usage, load and memory size are constants.
+//! - Address layouts are fixed; cpus, resource usage, load and memory size are constants.
 //!
 //! # What is the same in every run
 //! Everything above, for a single-threaded program and for trees in which one process works at a time (a shell's
@@ -76,6 +76,9 @@ pub struct Plan {
     pub seed: [u8; 32],
     /// The memory that `sysinfo` tells of.
     pub memory_bytes: u64,
+    /// How many cpus it may believe to have, from 1 to 64. Runtimes start as many threads; with one, programs of Go and the
+    /// like are far more often the same in every run.
+    pub cpus: u32,
 }
 
 impl Plan {
@@ -93,7 +96,7 @@ pub enum Tsc {
     Fault,
 }
 
-/// Files that tell the host's time, load or randomness, for the container to hide.
+/// Files that tell the host's time, load, cpus or randomness, for the container to hide.
 pub const MASKED_PATHS: &[&str] = &[
     "/proc/uptime",
     "/proc/stat",
@@ -105,8 +108,10 @@ pub const MASKED_PATHS: &[&str] = &[
     "/proc/softirqs",
     "/proc/vmstat",
     "/proc/pressure",
+    "/proc/cpuinfo",
     "/proc/driver/rtc",
     "/proc/sys/kernel/random",
+    "/sys/devices/system/cpu",
     "/sys/class/rtc",
     "/sys/class/ptp",
 ];

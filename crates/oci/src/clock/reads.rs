@@ -22,6 +22,8 @@ pub(super) fn answer(caller: &mut Caller, plan: &Plan, streams: &mut Streams) ->
         libc::SYS_getrusage => getrusage(caller),
         libc::SYS_sysinfo => sysinfo(caller, plan),
         libc::SYS_getcpu => getcpu(caller),
+        libc::SYS_sched_getaffinity => sched_getaffinity(caller, plan),
+        libc::SYS_sched_setaffinity => sched_setaffinity(caller, plan),
         _ => return None,
     }))
 }
@@ -55,7 +57,7 @@ fn clock_gettime(caller: &mut Caller, plan: &Plan) -> Result<Reply, Refusal> {
     origin(caller.int(0), plan).ok_or(Refusal(libc::EINVAL))?;
     count(caller);
     let now = reading(caller.int(0), &caller.clock, plan).ok_or(Refusal(libc::EINVAL))?;
-    let address = caller.address(1).ok_or(Refusal(libc::EFAULT))?;
+    let address = caller.demand(1)?;
     caller.memory.write_words(address, &seconds_and_ns(now))?;
     Ok(Reply::Value(0))
 }
@@ -94,6 +96,7 @@ fn getrusage(caller: &mut Caller) -> Result<Reply, Refusal> {
     if !matches!(caller.int(0), libc::RUSAGE_SELF | libc::RUSAGE_CHILDREN | libc::RUSAGE_THREAD) {
         return Err(Refusal(libc::EINVAL));
     }
+    caller.demand(1)?;
     count(caller);
     let mut usage = [0; RUSAGE_SIZE];
     if caller.int(0) != libc::RUSAGE_CHILDREN {
@@ -112,6 +115,7 @@ pub(super) fn forget_usage(caller: &Caller, argument: usize) -> Result<(), Refus
 
 /// A machine with the plan's memory, half of it free, no swap, and one process.
 fn sysinfo(caller: &mut Caller, plan: &Plan) -> Result<Reply, Refusal> {
+    caller.demand(0)?;
     count(caller);
     let mut info = [0_u8; 112];
     let mut put = |offset: usize, value: u64| info[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
@@ -128,6 +132,31 @@ fn getcpu(caller: &Caller) -> Result<Reply, Refusal> {
     caller.put_bytes(0, &[0; 4])?;
     caller.put_bytes(1, &[0; 4])?;
     Ok(Reply::Value(0))
+}
+
+/// The first so many cpus, whatever was set.
+fn sched_getaffinity(caller: &Caller, plan: &Plan) -> Result<Reply, Refusal> {
+    const SIZE: usize = 8;
+    if caller.argument(1) < SIZE as u64 || caller.argument(1) % SIZE as u64 != 0 {
+        return Err(Refusal(libc::EINVAL));
+    }
+    let address = caller.demand(2)?;
+    caller.memory.write(address, &cpus(plan).to_le_bytes())?;
+    Ok(Reply::Value(SIZE as i64))
+}
+
+/// Accepted without effect if one of the cpus exists.
+fn sched_setaffinity(caller: &Caller, plan: &Plan) -> Result<Reply, Refusal> {
+    let mut wanted = [0; 8];
+    let size = wanted.len().min(caller.argument(1) as usize);
+    let address = caller.demand(2)?;
+    caller.memory.read(address, &mut wanted[..size])?;
+    if u64::from_le_bytes(wanted) & cpus(plan) == 0 { Err(Refusal(libc::EINVAL)) } else { Ok(Reply::Value(0)) }
+}
+
+/// The set of cpus shown: bit n is cpu n.
+fn cpus(plan: &Plan) -> u64 {
+    u64::MAX >> (64 - plan.cpus.clamp(1, 64))
 }
 
 /// Fills up to a megabyte; a caller that wants more sees a short answer, as after a signal, and asks again.

@@ -184,7 +184,6 @@ impl Engine {
         let Self { listener, plan, streams, root, .. } = self;
         match exec::execute(listener.as_fd(), call, plan, streams, || kill(root.as_ref())) {
             Ok(()) | Err(exec::Error::Killed) => Ok(()),
-            Err(exec::Error::Io(error)) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
             Err(error) => Err(Error::Exec(error)),
         }
     }
@@ -269,9 +268,21 @@ impl Engine {
         {
             return self.end_next(&tasks);
         }
-        let Some(wait) = self.waits.take_overdue(Instant::now()) else { return Ok(false) };
-        if !still_waits(&wait) {
-            return Ok(true);
+        self.end_overdue()
+    }
+
+    /// Ends a wait that others' work has held up for too long.
+    fn end_overdue(&mut self) -> Result<bool, Error> {
+        let now = Instant::now();
+        let Some(wait) = self.waits.take_overdue(now) else { return Ok(false) };
+        // Only if its number still is its thread's, not that of a stranger who got it later.
+        let is_same = |task: &Task| task.tgid == wait.tgid && task.own_tid == wait.own_tid;
+        let Some(task) = Task::of(wait.tid).ok().filter(is_same) else { return Ok(true) };
+        let call = Call::of(wait.tid).unwrap_or_default();
+        if !is_in(&wait, &(task, call)) {
+            // It ended otherwise, or a signal's handler runs before it goes on.
+            self.waits.add(Wait { since: now, ..wait });
+            return Ok(false);
         }
         if !wait.is_housekeeping() {
             advance(wait.tgid, wait.deadline_ns);
@@ -377,11 +388,6 @@ fn kill(root: Option<&(OwnedFd, Observer)>) {
         // Fails only if it has ended already.
         let _ended = rustix::process::pidfd_send_signal(process, Signal::KILL);
     }
-}
-
-/// Whether a wait's number still is its thread's, not that of a stranger who got it later.
-fn still_waits(wait: &Wait) -> bool {
-    Task::of(wait.tid).is_ok_and(|task| task.tgid == wait.tgid && task.own_tid == wait.own_tid)
 }
 
 /// Whether a thread is in a wait now. Timers count for their process's first thread.

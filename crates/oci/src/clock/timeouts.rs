@@ -114,7 +114,7 @@ fn futex_span(caller: &Caller, plan: &Plan, time_ns: u64) -> Result<Span, Refusa
 
 /// Reads the `timespec` that an argument points to, in nanoseconds.
 pub(super) fn timespec(caller: &Caller, argument: usize) -> Result<u64, Refusal> {
-    let address = caller.address(argument).ok_or(Refusal(libc::EFAULT))?;
+    let address = caller.demand(argument)?;
     let [seconds, ns] = caller.memory.read_words(address)?;
     nanoseconds(seconds, ns, 1)
 }

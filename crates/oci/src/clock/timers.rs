@@ -79,6 +79,7 @@ fn getitimer(caller: &Caller, waits: &Waits) -> Result<Reply, Refusal> {
     check_real(caller)?;
     let tgid = Task::of(caller.call.tid)?.tgid;
     let wait = waits.iter().find(|wait| wait.tgid == tgid && matches!(wait.kind, Kind::Alarm { .. }));
+    caller.demand(1)?;
     caller.put(1, &Setting::of(caller, wait).words(1000))?;
     Ok(Reply::Value(0))
 }
@@ -116,7 +117,7 @@ fn timerfd_settime(caller: &Caller, plan: &Plan, waits: &mut Waits) -> Result<Re
     if caller.int(1) & !FLAGS != 0 {
         return Err(Refusal(libc::EINVAL));
     }
-    let address = caller.address(2).ok_or(Refusal(libc::EFAULT))?;
+    let address = caller.demand(2)?;
     let words: [i64; 4] = caller.memory.read_words(address)?;
     let interval_ns = timeouts::nanoseconds(words[0], words[1], 1)?;
     let time_ns = timeouts::nanoseconds(words[2], words[3], 1)?;
@@ -138,6 +139,7 @@ fn timerfd_settime(caller: &Caller, plan: &Plan, waits: &mut Waits) -> Result<Re
 fn timerfd_gettime(caller: &Caller, waits: &Waits) -> Result<Reply, Refusal> {
     let (_, file, _) = timer_of(caller)?;
     let wait = waits.iter().find(|wait| is_timer(wait, &file));
+    caller.demand(1)?;
     caller.put(1, &Setting::of(caller, wait).words(1))?;
     Ok(Reply::Value(0))
 }

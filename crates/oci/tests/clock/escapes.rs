@@ -2,15 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use vouch_oci::clock::{Error, ExecError};
+use vouch_oci::clock::{Error, ExecError, Tsc};
 
-use crate::harness::{PLAN, Program, command, run};
+use crate::harness::{PLAN, Program, Running, command, run};
 use crate::reads::KINDS;
 
 #[test]
 fn no_way_leads_to_the_host_s_clock() {
     for kind in KINDS {
-        assert_eq!(run(PLAN, Program::build("escapes", kind).command(&[])).expect(), "tried 24\n");
+        assert_eq!(run(PLAN, Program::build("escapes", kind).command(&[])).expect(), "tried 29\n");
     }
 }
 
@@ -43,4 +43,20 @@ fn a_program_that_cannot_be_prepared_is_killed_and_the_run_with_it() {
     let run = run(PLAN, command("sh", &["-c", "$0; echo still here", path.to_str().unwrap()]));
     assert!(matches!(run.supervision, Err(Error::Exec(ExecError::NoVdso))), "{run:?}");
     assert_eq!((run.status, run.output.as_str()), (128 + libc::SIGKILL, ""));
+}
+
+#[test]
+fn without_its_supervisor_a_program_can_start_nothing_and_read_no_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let script = "read line < $0; echo go on; date; python3 -c 1; echo end";
+    let mut running = Running::start(PLAN, command("sh", &["-c", script, pipe.to_str().unwrap()]), Tsc::Host, None);
+    // Opening the pipe waits for the program to open it, so that it has started by then.
+    let writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    running.stop();
+    std::io::Write::write_all(&mut &writer, b"line\n").unwrap();
+    let run = running.wait();
+    assert_eq!(run.output, "go on\nend\n", "{run:?}");
+    assert_eq!(run.errors.matches("Function not implemented").count(), 2, "{run:?}");
 }

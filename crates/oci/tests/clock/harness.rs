@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use vouch_oci::clock::{Device, Error, Plan, Supervisor, Tsc, entrance};
 
 /// 2033-05-18T03:33:20Z.
 pub const TIME: u64 = 2_000_000_000;
-pub const PLAN: Plan = Plan { time: TIME, seed: [7; 32], memory_bytes: 1 << 30 };
+pub const PLAN: Plan = Plan { time: TIME, seed: [7; 32], memory_bytes: 1 << 30, cpus: 1 };
 
 /// What a program did.
 #[derive(Debug)]
@@ -42,32 +42,55 @@ pub fn run(plan: Plan, command: Command) -> Run {
     run_with(plan, command, Tsc::Host, None)
 }
 
-pub fn run_with(plan: Plan, mut command: Command, tsc: Tsc, device: Option<Device>) -> Run {
-    let (entrance, arrival) = entrance(tsc).unwrap();
-    let supervisor = Supervisor::attach(arrival, plan, device).unwrap();
-    // SAFETY: what runs between fork and exec makes system calls only.
-    unsafe {
-        command.pre_exec(move || {
-            enter_namespaces()?;
-            entrance.enter()
-        });
+pub fn run_with(plan: Plan, command: Command, tsc: Tsc, device: Option<Device>) -> Run {
+    let mut running = Running::start(plan, command, tsc, device);
+    let run = running.wait();
+    Run { supervision: running.supervisor.map_or(Ok(()), Supervisor::finish), ..run }
+}
+
+/// A program and its supervisor.
+pub struct Running {
+    child: Child,
+    start: Instant,
+    supervisor: Option<Supervisor>,
+}
+
+impl Running {
+    pub fn start(plan: Plan, mut command: Command, tsc: Tsc, device: Option<Device>) -> Self {
+        let (entrance, arrival) = entrance(tsc).unwrap();
+        let supervisor = Supervisor::attach(arrival, plan, device).unwrap();
+        // SAFETY: what runs between fork and exec makes system calls only.
+        unsafe {
+            command.pre_exec(move || {
+                enter_namespaces()?;
+                entrance.enter()
+            });
+        }
+        let start = Instant::now();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        Self { child, start, supervisor: Some(supervisor) }
     }
-    let start = Instant::now();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut stderr = child.stderr.take().unwrap();
-    let errors = std::thread::spawn(move || {
-        let mut errors = String::new();
-        stderr.read_to_string(&mut errors).map(|_| errors)
-    });
-    let mut output = Vec::new();
-    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
-    let status = child.wait().unwrap().code().unwrap();
-    let took = start.elapsed();
-    let supervision = supervisor.finish();
-    let output = String::from_utf8_lossy(&output).into_owned();
-    Run { output, errors: errors.join().unwrap().unwrap(), status, took, supervision }
+
+    /// Takes the supervisor away.
+    pub fn stop(&mut self) {
+        self.supervisor.take().unwrap().stop().unwrap();
+    }
+
+    /// Waits for the program, not for its supervisor.
+    pub fn wait(&mut self) -> Run {
+        let mut stderr = self.child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut errors = String::new();
+            stderr.read_to_string(&mut errors).map(|_| errors)
+        });
+        let mut output = Vec::new();
+        self.child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+        let status = self.child.wait().unwrap().code().unwrap();
+        let took = self.start.elapsed();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        Run { output, errors: errors.join().unwrap().unwrap(), status, took, supervision: Ok(()) }
+    }
 }
 
 /// Goes on as the first process of new namespaces, as root of its own users; the process that was waits for it and takes

@@ -59,6 +59,12 @@ int main(int count, char **arguments) {
     expect("timer_create", syscall(SYS_timer_create, CLOCK_REALTIME, NULL, &from), ENOSYS);
     expect("io_uring", syscall(SYS_io_uring_setup, 1, &timex), ENOSYS);
     expect("aio", syscall(SYS_io_setup, 1, &timex), ENOSYS);
+    expect("futex_waitv", syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0), ENOSYS);
+    expect("futex_wait", syscall(455, NULL, 0, 0, 0, NULL, 0), ENOSYS);
+    struct timespec soon = {1, 0};
+    expect("mq_timedsend", syscall(SYS_mq_timedsend, 0, "", 0, 0, &soon), ENOSYS);
+    expect("mq_timedreceive", syscall(SYS_mq_timedreceive, 0, &timex, 0, 0, &soon), ENOSYS);
+    expect("recvmmsg", syscall(SYS_recvmmsg, 0, NULL, 0, 0, &soon), ENOSYS);
     expect("rseq", syscall(SYS_rseq, &timex, 32, 0, 0), ENOSYS);
     expect("x32", syscall(0x40000000 | SYS_clock_gettime, CLOCK_REALTIME, &timex), ENOSYS);
     expect("an open clock device", clock_gettime(((~0u) << 3) | 3, (struct timespec *)&timex), EINVAL);

@@ -87,7 +87,7 @@ int main(int count, char **arguments) {
         child = syscall(SYS_clone3, &how, sizeof how);
         if (child == 0) execv(own, shown);
     }
-    /* One thread after another starts programs, while signals come in and children are killed at any point. */
+    /* Half of the children are killed, each a little later in its life. */
     if (!strcmp(what, "storm")) {
         int killed = 0, status;
         for (int i = 0; i < 200; i++) {
@@ -95,7 +95,8 @@ int main(int count, char **arguments) {
                 freopen("/dev/null", "w", stdout);
                 execv(own, shown);
             }
-            if (i % 2) usleep(1), kill(child, SIGKILL);
+            for (volatile int pause = (i / 2) * 3000; pause > 0; pause--) {}
+            if (i % 2) kill(child, SIGKILL);
             if (waitpid(child, &status, 0) != child) return 1;
             killed += WIFSIGNALED(status);
         }

@@ -60,6 +60,13 @@ int main(void) {
     struct sysinfo info;
     sysinfo(&info);
     printf("sysinfo %ld %lu %lu %lu %d %u\n", info.uptime, info.loads[0], info.totalram, info.freeram, info.procs, info.mem_unit);
+    cpu_set_t cpus;
+    int got = sched_getaffinity(0, sizeof cpus, &cpus);
+    printf("cpus %d %d first %d", got, CPU_COUNT(&cpus), CPU_ISSET(0, &cpus));
+    printf(" set %d", sched_setaffinity(0, sizeof cpus, &cpus));
+    CPU_ZERO(&cpus);
+    CPU_SET(9, &cpus);
+    printf(" other %d\n", sched_setaffinity(0, sizeof cpus, &cpus));
     unsigned cpu = 9, node = 9;
     printf("cpu %d", sched_getcpu());
     syscall(SYS_getcpu, &cpu, &node, NULL);
@@ -70,6 +77,21 @@ int main(void) {
     hex("first", bytes, 5);
     printf("getrandom %ld\n", syscall(SYS_getrandom, bytes, sizeof bytes, GRND_NONBLOCK));
     hex("second", bytes, sizeof bytes);
+    static unsigned char many[3 << 20];
+    long got_many = getrandom(many, sizeof many, 0);
+    printf("many %ld, zero after %d\n", got_many, !many[got_many] && !many[got_many + 1]);
+    hex("last", many + got_many - 8, 8);
+    void *bad = (void *)8;
+    long refused[] = {
+        syscall(SYS_getrandom, bad, 8, 0), syscall(SYS_getrandom, bytes, 8, 99), syscall(SYS_clock_gettime, 0, bad),
+        syscall(SYS_clock_gettime, 0, NULL), syscall(SYS_gettimeofday, bad, NULL), syscall(SYS_time, bad),
+        syscall(SYS_sysinfo, NULL), syscall(SYS_getrusage, 0, NULL), syscall(SYS_getrusage, 7, &usage),
+        syscall(SYS_nanosleep, bad, NULL), syscall(SYS_times, bad), syscall(SYS_sched_getaffinity, 0, 7, &cpus),
+        syscall(SYS_poll, NULL, 1, 1000), syscall(SYS_getitimer, 0, NULL), syscall(SYS_timerfd_gettime, 0, &usage),
+        syscall(SYS_timerfd_settime, 99, 0, &usage, NULL)};
+    int still = 0;
+    for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) still += refused[i] == -1;
+    printf("refused %d of %lu\n", still, sizeof refused / sizeof *refused);
     hex("AT_RANDOM", (unsigned char *)getauxval(AT_RANDOM), 16);
     printf("stack %p\n", (void *)&bytes);
     return 0;
