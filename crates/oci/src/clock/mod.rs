@@ -18,7 +18,7 @@
 //!      (at the same time: alarms, then timer descriptors, then threads by their number in their pid namespace), and
 //!      that one wait ends. The next one ends when all are asleep again.
 //!   2. *Looking*: 4096 reads of the clock by a process move that process's clock by 4.096 ms, so that a loop on the clock
-//!      ends. A read by system call counts as 64. Up to then time stands still, so what threads of a language's
+//!      ends. A read by system call counts as 64, and so does a sleep that a signal ends. Up to then time stands still, so what threads of a language's
 //!      runtime read in between does not show.
 //! - **Randomness**: `getrandom` answers from one ChaCha20 stream per thread (key: [`Plan::seed`], nonce: the thread's
 //!   number in its pid namespace), in the order of that thread's calls. Each program's `AT_RANDOM` comes from another

@@ -137,7 +137,7 @@ fn getcpu(caller: &Caller) -> Result<Reply, Refusal> {
 /// The first so many cpus, whatever was set.
 fn sched_getaffinity(caller: &Caller, plan: &Plan) -> Result<Reply, Refusal> {
     const SIZE: usize = 8;
-    if caller.argument(1) < SIZE as u64 || caller.argument(1) % SIZE as u64 != 0 {
+    if caller.argument(1) < SIZE as u64 || !caller.argument(1).is_multiple_of(SIZE as u64) {
         return Err(Refusal(libc::EINVAL));
     }
     let address = caller.demand(2)?;

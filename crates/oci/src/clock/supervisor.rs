@@ -340,11 +340,8 @@ impl Engine {
         };
         let Some(wait) = self.waits.take(is_interrupted) else { return Ok(false) };
         if let Kind::Sleep { notification, rest } = wait.kind {
-            if let (Some(address), Ok(memory)) = (rest, Memory::of(wait.tid)) {
-                let now = Clock::of(&memory).map_or(0, |clock| clock.elapsed_ns);
-                let left = reads::seconds_and_ns(wait.deadline_ns.saturating_sub(now));
-                // An address that cannot be written is the caller's error, and it is told of the signal already.
-                let _unmapped = memory.write_words(address, &left);
+            if let Ok(memory) = Memory::of(wait.tid) {
+                tell_rest(&memory, rest, wait.deadline_ns);
             }
             sys::send(self.listener.as_fd(), notification, Reply::Error(libc::EINTR))?;
         }
@@ -399,6 +396,17 @@ fn is_in(wait: &Wait, (task, call): &(Task, Option<Call>)) -> bool {
         }
         Kind::Alarm { .. } | Kind::Timer { .. } => wait.tgid == task.tgid,
     }
+}
+
+/// Writes how much of an interrupted sleep is left, and counts a read: a program that is interrupted again and again, by
+/// one that never sleeps, would not get to the end of its sleep otherwise.
+fn tell_rest(memory: &Memory, rest: Option<u64>, deadline_ns: u64) {
+    let mut clock = Clock::of(memory).unwrap_or(Clock::START);
+    clock.count_read();
+    let left = reads::seconds_and_ns(deadline_ns.saturating_sub(clock.elapsed_ns));
+    // Memory that cannot be written is the caller's error, and it is told of the signal already.
+    let _unmapped = clock.store(memory);
+    let _unmapped = rest.map(|address| memory.write_words(address, &left));
 }
 
 /// Moves a process's clock forward. A process that has ended has none.

@@ -139,3 +139,12 @@ fn timeout_kills_what_takes_too_long() {
     let shown = run(PLAN, command("sh", &["-c", "timeout 30 sleep 3600; echo $?; date +%s"])).expect();
     assert_eq!(shown, "124\n2000000030\n");
 }
+
+#[test]
+fn signals_change_neither_bytes_nor_sleeps() {
+    let program = Program::build("signals", &["-static"]);
+    let calm = run(PLAN, program.command(&[]));
+    assert!(calm.output.ends_with(" 1\n"), "{calm:?}");
+    let flooded = run(PLAN, program.command(&["flood"]));
+    assert_eq!((flooded.output, flooded.errors.as_str()), (calm.output, "\n"));
+}
