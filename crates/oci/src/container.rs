@@ -7,8 +7,8 @@
 //! 2. the control group, with every limit written and read back;
 //! 3. the container by `libcontainer`: user, pid, mount, network, ipc and uts namespaces, a read-only root, masked paths,
 //!    no capability, no new privileges; its first process stops before the program;
-//! 4. the first process is checked to be in the group, and only then let go; it drops what is left, installs the system
-//!    call filter and becomes the program;
+//! 4. the first process is checked to be in the group, and only then let go; it checks that it has no right left, enters
+//!    the [request's clock](crate::clock), installs the system call filter and becomes the program;
 //! 5. it waits for the program, the deadline or its caller's end, kills everything, removes the group, and reports.
 //!
 //! A program can end in two ways that never mix: an [`Outcome`], which another host would find as well, or a [`Failure`]
@@ -33,6 +33,7 @@ mod launch;
 mod root;
 mod spec;
 mod supervisor;
+mod time;
 mod wire;
 mod workload;
 

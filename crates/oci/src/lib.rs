@@ -1,6 +1,7 @@
 //! Runs a program from an OCI image in an isolated, bounded container.
 //!
 //! - [`container`] runs one: namespaces, system call filter, read-only root, one supervisor process per run.
+//! - [`clock`] shows it the request's time and randomness instead of the host's.
 //! - [`limits`] bounds it: control groups of either version, read back before anything starts.
 //! - [`state`] remembers what is running, so that nothing survives a crash.
 //!
@@ -9,8 +10,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+// Replaces machine code, and knows that of x86-64 only. No container is run on a machine on which it would see the host's
+// time and randomness.
+#[cfg(target_arch = "x86_64")]
+pub mod clock;
+#[cfg(target_arch = "x86_64")]
 pub mod container;
 pub mod limits;
 pub mod state;
 
+#[cfg(target_arch = "x86_64")]
 pub use container::child_main;

@@ -1,4 +1,5 @@
 //! Programs that take all they can get: each hits its own limit, and the next container runs as if nothing had happened.
+#![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Containers run for real: needs root, control groups and a C compiler.
+#![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -6,7 +7,7 @@ mod support;
 use std::{fs, os::unix::fs::symlink, time::Instant};
 
 use support::{Bench, groups_left, mounts_left};
-use vouch_oci::container::{Failure, Status};
+use vouch_oci::container::{Failure, Input, Status};
 
 #[test]
 fn every_check_passes() {
@@ -92,6 +93,24 @@ fn every_mount_is_bounded_and_harmless() {
     let host = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let devices = host.lines().find(|line| line.contains(" /dev ")).and_then(|line| line.split(" - ").nth(1));
     assert!(!mounts.contains(devices.unwrap()), "the host's /dev: {mounts}");
+}
+
+#[test]
+fn time_and_randomness_are_the_requests() {
+    let Some(bench) = Bench::new() else { return };
+    let prepared = bench.runtime.prepare(bench.image.settings(&["moment"])).unwrap();
+    let seen = |time, seed| {
+        let outcome = prepared.run(&Input { payload: b"", time, seed: [seed; 32] }).unwrap();
+        assert_eq!(outcome.status, Status::Ok, "{outcome:?}");
+        String::from_utf8(outcome.output).unwrap()
+    };
+    let first = seen(2_000_000_000, 1);
+    assert!(first.starts_with("time 2000000000 2000000000."), "{first}");
+    assert!(first.contains(" cpus 1\n") && first.contains("an hour later 200000360"), "{first}");
+    assert_eq!(first, seen(2_000_000_000, 1));
+    let (line, other) = (|text: &str| text.lines().nth(1).unwrap().to_owned(), seen(2_000_000_000, 2));
+    assert_ne!(line(&first), line(&other));
+    assert!(seen(1_000_000_000, 1).starts_with("time 1000000000 "));
 }
 
 #[test]
@@ -276,6 +295,6 @@ fn a_wrong_supervisor_is_an_error_of_this_host() {
     config.program = "/bin/true".into();
     let runtime = vouch_oci::container::Runtime::open(config).unwrap();
     let prepared = runtime.prepare(bench.image.settings(&["cat"])).unwrap();
-    let failure = prepared.run(&vouch_oci::container::Input { payload: b"", time: 0, seed: [0; 32] }).unwrap_err();
+    let failure = prepared.run(&Input { payload: b"", time: 0, seed: [0; 32] }).unwrap_err();
     assert!(matches!(failure, Failure::Killed(_) | Failure::Io { .. }), "{failure}");
 }

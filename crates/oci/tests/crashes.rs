@@ -1,4 +1,5 @@
 //! Whoever is killed, whenever: nothing stays behind, and the next container runs.
+#![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;

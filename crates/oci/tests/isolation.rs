@@ -1,6 +1,7 @@
 //! Tricks from inside a hostile container: none works, and the executor goes on.
 //!
 //! Most are also tried outside, as root on this host, where they must work: a trick that fails everywhere proves nothing.
+#![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -294,7 +295,6 @@ fn the_kernel_offers_no_more_than_it_must() {
     );
 }
 
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn calls_of_other_architectures_are_not_let_through() {
     let Some(arena) = Arena::new() else { return };
@@ -385,7 +385,6 @@ fn holds_secret() -> bool {
     processes.into_iter().any(|process| holder(&process))
 }
 
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn the_supervisors_executable_cannot_be_overwritten() {
     let (_compiled, interpreter) = compile("interpreter.c", &["-static", "-nostdlib", "-O1", "-fno-stack-protector"]);

@@ -50,3 +50,20 @@ pub(super) fn write(folder: &Path, limits: &Limits) -> io::Result<Vec<(PathBuf, 
     }
     Ok(mounts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock, container::spec};
+
+    #[test]
+    fn what_tells_the_hosts_time_is_replaced_or_masked() {
+        let replaced = files(&Limits::default()).map(|(name, _)| Path::new("/proc").join(name));
+        for path in clock::MASKED_PATHS.iter().map(Path::new) {
+            let hidden = path.starts_with("/sys")
+                || replaced.iter().any(|file| file == path)
+                || spec::MASKED.iter().any(|masked| path.starts_with(masked));
+            assert!(hidden, "{} is in no list", path.display());
+        }
+    }
+}

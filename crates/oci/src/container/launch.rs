@@ -63,7 +63,7 @@ fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slo
         .map_err(|error| failed("watch a supervisor")(error.into()))?;
     let lock = slot.for_supervisor.try_clone().map_err(failed("share a lock"))?;
     let (files, ours) = pipes.split(lock);
-    wire::send_job(&mut socket, &job(settings, slot), &files).map_err(failed("talk to the supervisor"))?;
+    wire::send_job(&mut socket, &job(settings, input, slot), &files).map_err(failed("talk to the supervisor"))?;
     socket.set_nonblocking(true).map_err(failed("talk to the supervisor"))?;
     drop(files);
     let exchange = Exchange {
@@ -85,7 +85,7 @@ fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slo
     })
 }
 
-fn job(settings: &Settings, slot: &Slot) -> Job {
+fn job(settings: &Settings, input: &Input<'_>, slot: &Slot) -> Job {
     Job {
         name: slot.name.clone(),
         layers: settings.layers.clone(),
@@ -96,6 +96,8 @@ fn job(settings: &Settings, slot: &Slot) -> Job {
         group: settings.group,
         groups: settings.groups.clone(),
         limits: settings.limits,
+        time: input.time,
+        seed: input.seed,
     }
 }
 

@@ -32,9 +32,8 @@ const WORK: &str = "/run";
 const WORK_OPTIONS: &std::ffi::CStr = c"size=16m,nr_inodes=256,mode=0755";
 /// Mount points, made if the image lacks them.
 const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "sys", "tmp"];
-/// The devices that a container has, by their numbers.
-const DEVICES: [(&str, u32, u32); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+/// The devices that a container has, by their numbers; those of randomness are the request's.
+const DEVICES: [(&str, u32, u32); 4] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("tty", 5, 0)];
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 
 /// Folders of one supervisor.

@@ -13,7 +13,7 @@ const OPEN_FILES_MAX: u64 = 1_024;
 
 /// What of /proc tells of the host, its hardware or its other processes, gives randomness or time, or controls anything.
 /// Those that a kernel lacks are passed over.
-const MASKED: &[&str] = &[
+pub(super) const MASKED: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
     "/proc/buddyinfo",

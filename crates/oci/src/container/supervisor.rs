@@ -19,6 +19,7 @@ use libcontainer::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::Mode,
+    io::Errno,
     pipe::{PipeFlags, pipe_with},
     process::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpid, pidfd_open, pidfd_send_signal, umask,
@@ -29,6 +30,7 @@ use rustix::{
 
 use super::{
     facts, filter, root, spec,
+    time::{self, Clock},
     wire::{self, Ended, Job, JobFiles, Report},
     workload::{ARRIVED, PROGRAM, SETUP, Workload},
 };
@@ -90,9 +92,17 @@ struct Supervisor {
     entered: Entered,
 }
 
+/// A container whose program runs.
+struct Started {
+    clock: time::Running,
+    process: OwnedFd,
+    complaint: OwnedFd,
+}
+
 /// A container whose first process waits to become the program.
 struct Created {
     container: Container,
+    clock: Clock,
     pid: Pid,
     process: OwnedFd,
     complaint: OwnedFd,
@@ -142,7 +152,8 @@ impl Supervisor {
         self.group.create(&self.job.limits).map_err(|error| error.to_string())?;
         let (complaint, complain) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| error.to_string())?;
         let supervisor = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| error.to_string())?;
-        let workload = Workload::new(&self.job.args, &self.job.env, filter::program()?, supervisor, complain)
+        let (clock, entrance) = Clock::make(&self.job).map_err(|error| format!("the request's clock: {error}"))?;
+        let workload = Workload::new(&self.job.args, &self.job.env, filter::program()?, entrance, supervisor, complain)
             .map_err(|error| error.to_string())?;
         let container = ContainerBuilder::new(self.job.name.clone(), SyscallType::default())
             .with_root_path(folders.state)
@@ -159,19 +170,21 @@ impl Supervisor {
             .map_err(|error| with_sources(&error))?;
         let pid = container.pid().and_then(|pid| Pid::from_raw(pid.as_raw())).ok_or("the container has no process")?;
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| error.to_string())?;
-        Ok(Created { container, pid, process, complaint })
+        Ok(Created { container, clock, pid, process, complaint })
     }
 
     /// Lets the first process go on, once it is known to be held.
-    fn start(&self, mut created: Created) -> Result<Created, String> {
-        let started = self
-            .hold(created.pid)
-            .and_then(|()| raise_loopback(created.pid))
-            .and_then(|()| created.container.start().map_err(|error| with_sources(&error)));
+    fn start(&self, created: Created) -> Result<Started, String> {
+        let Created { mut container, clock, pid, process, complaint } = created;
+        let started = self.hold(pid).and_then(|()| raise_loopback(pid)).and_then(|()| {
+            let clock = clock.start()?;
+            container.start().map_err(|error| with_sources(&error))?;
+            Ok(clock)
+        });
         match started {
-            Ok(()) => Ok(created),
+            Ok(clock) => Ok(Started { clock, process, complaint }),
             Err(reason) => {
-                kill_and_reap(&created.process).map_err(|error| format!("{reason}; and then: {error}"))?;
+                kill_and_reap(&process).map_err(|error| format!("{reason}; and then: {error}"))?;
                 Err(reason)
             }
         }
@@ -183,17 +196,21 @@ impl Supervisor {
             .map_err(|error| format!("the container cannot be made the first to go when memory runs out: {error}"))
     }
 
-    fn watch(&self, executor: &UnixStream, created: Created) -> Report {
+    fn watch(&self, executor: &UnixStream, started: Started) -> Report {
         let deadline = Instant::now() + Duration::from_millis(self.job.limits.wall_millis);
-        let reason = wait(executor, &created.process, deadline);
-        let status = match kill_and_reap(&created.process) {
+        let reason = wait(executor, &started.process, deadline);
+        let status = match kill_and_reap(&started.process) {
             Ok(status) => status,
             Err(error) => return setup_failed(format!("the container's first process cannot be waited for: {error}")),
         };
         let usage = self.group.usage().unwrap_or_default();
-        let ended = match reason {
-            Some(ended) => ended,
-            None => ended_by_itself(&status, &read_complaint(created.complaint)),
+        let clock = started.clock.finish();
+        let ended = match (reason, ended_by_itself(&status, &read_complaint(started.complaint)), clock) {
+            (Some(reason), ..) => reason,
+            // If the program never came to enter it, the clock's word says less than the first process's.
+            (None, Ended::Setup(reason), _) => Ended::Setup(reason),
+            (None, _, Err(error)) => Ended::Setup(error),
+            (None, ended, Ok(())) => ended,
         };
         Report { ended, usage }
     }
@@ -207,7 +224,7 @@ fn wait(executor: &UnixStream, process: &OwnedFd, deadline: Instant) -> Option<E
         let mut files = [PollFd::new(process, PollFlags::IN), PollFd::new(executor, PollFlags::IN)];
         match poll(&mut files, Some(&left.try_into().unwrap_or_default())) {
             Ok(0) if left.is_zero() => return Some(Ended::WallClock),
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(0) | Err(Errno::INTR) => {}
             Ok(_) if !files[0].revents().is_empty() => return None,
             Ok(_) => return Some(Ended::Cancelled),
             Err(error) => return Some(Ended::Setup(format!("waiting for the container: {error}"))),
@@ -219,10 +236,17 @@ fn wait(executor: &UnixStream, process: &OwnedFd, deadline: Instant) -> Option<E
 fn kill_and_reap(process: &OwnedFd) -> io::Result<WaitIdStatus> {
     // Fails only if it has ended already.
     let _ = pidfd_send_signal(process, Signal::KILL);
+    // Collected only when it has ended: the clock's thread waits for processes too, and would miss what is taken here.
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    while let Err(error) = poll(&mut ended, None) {
+        if error != Errno::INTR {
+            return Err(error.into());
+        }
+    }
     loop {
         match waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED) {
             Ok(Some(status)) => return Ok(status),
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -277,7 +301,7 @@ fn setup_failed(reason: String) -> Report {
     Report { ended: Ended::Setup(reason), usage: Usage::default() }
 }
 
-fn with_sources(error: &dyn std::error::Error) -> String {
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

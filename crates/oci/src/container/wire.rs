@@ -39,6 +39,10 @@ pub(super) struct Job {
     pub group: u32,
     pub groups: Vec<u32>,
     pub limits: Limits,
+    /// The request's time in Unix seconds.
+    pub time: u64,
+    /// The source of all randomness.
+    pub seed: [u8; 32],
 }
 
 /// The files that come with a job.

@@ -25,6 +25,8 @@ use rustix::{
 };
 use seccompiler::BpfProgram;
 
+use crate::clock::Entrance;
+
 /// Where a name without a slash is looked up if the environment has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What a process without rights has in /proc/self/status.
@@ -47,6 +49,8 @@ struct Inner {
     /// Folders in which a name without a slash is looked up.
     search: Vec<String>,
     filter: BpfProgram,
+    /// The way to the request's clock.
+    entrance: Entrance,
     /// The supervisor, as a file that becomes readable when it has ended.
     supervisor: OwnedFd,
     /// Takes [`ARRIVED`], and the reason if the program then cannot be started; closed by the kernel if it can.
@@ -58,6 +62,7 @@ impl Workload {
         args: &[String],
         env: &[(String, String)],
         filter: BpfProgram,
+        entrance: Entrance,
         supervisor: OwnedFd,
         complaint: OwnedFd,
     ) -> Result<Self, std::ffi::NulError> {
@@ -67,6 +72,7 @@ impl Workload {
             env: env.iter().map(|(name, value)| CString::new(format!("{name}={value}"))).collect::<Result<_, _>>()?,
             search: path.split(':').map(str::to_owned).collect(),
             filter,
+            entrance,
             supervisor,
             complaint,
         })))
@@ -106,6 +112,8 @@ impl Inner {
     fn confine(&self) -> Result<(), String> {
         require_confined(&fs::read_to_string("/proc/self/status").map_err(|error| setup(&error))?)?;
         restore_signals();
+        // Before the filter below, which leaves no way to install another.
+        self.entrance.enter().map_err(|error| setup(&error))?;
         seccompiler::apply_filter(&self.filter).map_err(|error| setup(&error))
     }
 

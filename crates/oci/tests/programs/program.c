@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -55,6 +58,30 @@ static int surroundings(int argc, char **argv) {
     sigprocmask(0, NULL, &blocked);
     for (int number = 1; number < 32; number++)
         if (sigismember(&blocked, number)) printf("blocked %d\n", number);
+    return 0;
+}
+
+// What differs from run to run on a host of its own.
+static int moment(void) {
+    unsigned char bytes[32];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    printf("time %ld %ld.%09ld\n", (long)time(NULL), (long)now.tv_sec, now.tv_nsec);
+    if (getrandom(bytes, 8, 0) != 8) return 1;
+    memcpy(bytes + 8, (void *)getauxval(AT_RANDOM), 16);
+    int fd = open("/dev/urandom", O_RDONLY);
+    if (fd < 0 || read(fd, bytes + 24, 8) != 8) return perror("/dev/urandom"), 1;
+    for (int i = 0; i < 32; i++) printf("%02x", bytes[i]);
+    int local;
+    printf("\naddress %p cpus %ld\n", (void *)&local, sysconf(_SC_NPROCESSORS_ONLN));
+    fflush(stdout);
+    if (fork() == 0) {
+        sleep(3600);
+        clock_gettime(CLOCK_REALTIME, &now);
+        printf("an hour later %ld\n", (long)now.tv_sec);
+        exit(0);
+    }
+    wait(NULL);
     return 0;
 }
 
@@ -166,6 +193,7 @@ int main(int argc, char **argv) {
     const char *with = argc > 2 ? argv[2] : "";
     if (!strcmp(what, "cat")) return cat();
     if (!strcmp(what, "surroundings")) return surroundings(argc, argv);
+    if (!strcmp(what, "moment")) return moment();
     if (!strcmp(what, "list")) return list(with);
     if (!strcmp(what, "show")) return show(with);
     if (!strcmp(what, "bomb")) return bomb(with);
