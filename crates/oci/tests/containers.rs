@@ -114,6 +114,35 @@ fn time_and_randomness_are_the_requests() {
 }
 
 #[test]
+fn dynamic_programs_of_this_host_give_the_same_answer_twice() {
+    let Some(bench) = Bench::new() else { return };
+    const PYTHON: &str = "import os, random, time, threading, tempfile, hashlib, sys
+t = threading.Thread(target=lambda: print('thread', time.time())); t.start(); t.join()
+print(time.time(), random.random(), hash('a'), os.urandom(4), {'a', 'b', 'c'}, os.cpu_count(), id(t))
+tempfile.TemporaryFile().write(b'x')
+print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())";
+    for args in [
+        &["/bin/sh", "-c", "date; date; ls /; ls -ln /bin/; echo $$ $PPID; cat"][..],
+        &["/usr/bin/python3", "-c", PYTHON],
+    ] {
+        if !std::path::Path::new(args[0]).exists() {
+            eprintln!("not run: this host has no {}", args[0]);
+            continue;
+        }
+        let mut settings = bench.image.settings(&[]);
+        settings.layers = vec!["/".into()];
+        settings.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        settings.limits.memory_bytes = 256 << 20;
+        let prepared = bench.runtime.prepare(settings).unwrap();
+        let seen = || prepared.run(&Input { payload: b"payload", time: 2_000_000_000, seed: [3; 32] }).unwrap();
+        let (first, second) = (seen(), seen());
+        assert_eq!(first.status, Status::Ok, "{first:?}");
+        assert_eq!(String::from_utf8_lossy(&first.output), String::from_utf8_lossy(&second.output));
+        assert!(first.output.len() > 100, "{first:?}");
+    }
+}
+
+#[test]
 fn the_root_is_the_image_under_a_skeleton() {
     let Some(bench) = Bench::new() else { return };
     let listed = |path: &str| {
