@@ -142,8 +142,9 @@ impl Supervisor {
         self.group.create(&self.job.limits).map_err(|error| error.to_string())?;
         let (complaint, complain) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| error.to_string())?;
         let supervisor = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| error.to_string())?;
-        let workload = Workload::new(&self.job.args, &self.job.env, filter::program()?, supervisor, complain)
-            .map_err(|error| error.to_string())?;
+        let workload =
+            Workload::new(&self.job.args, &self.job.env, &self.job.cwd, filter::program()?, supervisor, complain)
+                .map_err(|error| error.to_string())?;
         let container = ContainerBuilder::new(self.job.name.clone(), SyscallType::default())
             .with_root_path(folders.state)
             .and_then(|builder| {
@@ -229,15 +230,18 @@ fn kill_and_reap(process: &OwnedFd) -> io::Result<WaitIdStatus> {
 }
 
 fn ended_by_itself(status: &WaitIdStatus, complaint: &str) -> Ended {
-    let Some(reason) = complaint.strip_prefix(ARRIVED) else {
-        let reason = complaint.strip_prefix(SETUP).unwrap_or("its first process ended before the program began");
-        return Ended::Setup(reason.to_owned());
+    let (arrived, reason) = match complaint.strip_prefix(ARRIVED) {
+        Some(reason) => (true, reason),
+        None => (false, complaint),
     };
     if let Some(reason) = reason.strip_prefix(PROGRAM) {
         return Ended::NotRunnable(reason.to_owned());
     }
     if let Some(reason) = reason.strip_prefix(SETUP) {
         return Ended::Setup(reason.to_owned());
+    }
+    if !arrived {
+        return Ended::Setup("its first process ended before the program began".into());
     }
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Ended::Exited(code),
