@@ -224,6 +224,17 @@ fn what_cannot_be_run_is_a_trap_with_a_reason() {
     }
 }
 
+#[test]
+fn a_working_directory_must_be_in_the_image() {
+    let Some(bench) = Bench::new() else { return };
+    let open_files = (0..64).map(|file| format!("/proc/self/fd/{file}"));
+    for cwd in ["/absent".to_owned(), "/program".to_owned()].into_iter().chain(open_files) {
+        let outcome = bench.run_with(&["surroundings"], b"", |settings| settings.cwd = (&cwd).into()).unwrap();
+        assert_eq!(outcome.status, Status::Trap, "{cwd}: {outcome:?}");
+        assert!(outcome.message.as_deref().unwrap().contains(&format!("the working directory {cwd}: ")), "{outcome:?}");
+    }
+}
+
 /// This program, as if it had been built for another processor.
 fn foreign_program() -> Vec<u8> {
     let mut program = fs::read(support::program()).unwrap();

@@ -80,7 +80,8 @@ pub(super) fn describe(job: &Job, cgroup: &Path, facts: &[(PathBuf, PathBuf)]) -
             // The environment is set at the very end, in its order; what stands here is for the runtime only.
             "args": job.args,
             "env": none,
-            "cwd": job.cwd,
+            // The program's own is entered at the very end as well, where it can be the image's fault that it is not there.
+            "cwd": "/",
             "noNewPrivileges": true,
             "capabilities": {
                 "bounding": none, "effective": none, "inheritable": none, "permitted": none, "ambient": none

@@ -153,24 +153,31 @@ impl Supervisor {
         let (complaint, complain) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| error.to_string())?;
         let supervisor = pidfd_open(getpid(), PidfdFlags::empty()).map_err(|error| error.to_string())?;
         let (clock, entrance) = Clock::make(&self.job).map_err(|error| format!("the request's clock: {error}"))?;
-        let workload = Workload::new(&self.job.args, &self.job.env, filter::program()?, entrance, supervisor, complain)
+        let Job { args, env, cwd, .. } = &self.job;
+        let workload = Workload::new(args, env, cwd, filter::program()?, entrance, supervisor, complain)
             .map_err(|error| error.to_string())?;
-        let container = ContainerBuilder::new(self.job.name.clone(), SyscallType::default())
-            .with_root_path(folders.state)
-            .and_then(|builder| {
-                builder
-                    .with_executor(workload)
-                    .with_stdin(stdio.stdin)
-                    .with_stdout(stdio.stdout)
-                    .with_stderr(stdio.stderr)
-                    .as_init(folders.bundle)
-                    .with_systemd(false)
-                    .build()
-            })
-            .map_err(|error| with_sources(&error))?;
+        let container = self.build(folders, workload, stdio).map_err(|error| with_sources(&error))?;
         let pid = container.pid().and_then(|pid| Pid::from_raw(pid.as_raw())).ok_or("the container has no process")?;
         let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| error.to_string())?;
         Ok(Created { container, clock, pid, process, complaint })
+    }
+
+    /// Forks; this process must have no other thread.
+    fn build(
+        &self,
+        folders: root::Folders,
+        workload: Workload,
+        stdio: Stdio,
+    ) -> Result<Container, libcontainer::error::LibcontainerError> {
+        ContainerBuilder::new(self.job.name.clone(), SyscallType::default())
+            .with_root_path(folders.state)?
+            .with_executor(workload)
+            .with_stdin(stdio.stdin)
+            .with_stdout(stdio.stdout)
+            .with_stderr(stdio.stderr)
+            .as_init(folders.bundle)
+            .with_systemd(false)
+            .build()
     }
 
     /// Lets the first process go on, once it is known to be held.
@@ -253,15 +260,18 @@ fn kill_and_reap(process: &OwnedFd) -> io::Result<WaitIdStatus> {
 }
 
 fn ended_by_itself(status: &WaitIdStatus, complaint: &str) -> Ended {
-    let Some(reason) = complaint.strip_prefix(ARRIVED) else {
-        let reason = complaint.strip_prefix(SETUP).unwrap_or("its first process ended before the program began");
-        return Ended::Setup(reason.to_owned());
+    let (arrived, reason) = match complaint.strip_prefix(ARRIVED) {
+        Some(reason) => (true, reason),
+        None => (false, complaint),
     };
     if let Some(reason) = reason.strip_prefix(PROGRAM) {
         return Ended::NotRunnable(reason.to_owned());
     }
     if let Some(reason) = reason.strip_prefix(SETUP) {
         return Ended::Setup(reason.to_owned());
+    }
+    if !arrived {
+        return Ended::Setup("its first process ended before the program began".into());
     }
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Ended::Exited(code),

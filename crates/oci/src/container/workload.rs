@@ -10,7 +10,7 @@ use std::{
     fs,
     os::fd::OwnedFd,
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
 };
 
@@ -46,6 +46,7 @@ pub(super) struct Workload(Rc<Inner>);
 struct Inner {
     args: Vec<CString>,
     env: Vec<CString>,
+    cwd: PathBuf,
     /// Folders in which a name without a slash is looked up.
     search: Vec<String>,
     filter: BpfProgram,
@@ -61,6 +62,7 @@ impl Workload {
     pub(super) fn new(
         args: &[String],
         env: &[(String, String)],
+        cwd: &Path,
         filter: BpfProgram,
         entrance: Entrance,
         supervisor: OwnedFd,
@@ -70,6 +72,7 @@ impl Workload {
         Ok(Self(Rc::new(Inner {
             args: args.iter().map(|arg| CString::new(arg.as_str())).collect::<Result<_, _>>()?,
             env: env.iter().map(|(name, value)| CString::new(format!("{name}={value}"))).collect::<Result<_, _>>()?,
+            cwd: cwd.to_owned(),
             search: path.split(':').map(str::to_owned).collect(),
             filter,
             entrance,
@@ -98,8 +101,8 @@ impl Executor for Workload {
     }
 
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let reason = match self.0.confine().and_then(|()| self.0.say(ARRIVED)) {
-            Ok(()) => self.0.become_program(),
+        let reason = match self.0.confine() {
+            Ok(()) => self.0.say(ARRIVED).map_or_else(|reason| reason, |()| self.0.become_program()),
             Err(reason) => reason,
         };
         let _ = self.0.say(&reason);
@@ -111,10 +114,19 @@ impl Inner {
     /// Makes sure of what libcontainer did, and adds what it does not do.
     fn confine(&self) -> Result<(), String> {
         require_confined(&fs::read_to_string("/proc/self/status").map_err(|error| setup(&error))?)?;
+        self.enter_cwd()?;
         restore_signals();
         // Before the filter below, which leaves no way to install another.
         self.entrance.enter().map_err(|error| setup(&error))?;
         seccompiler::apply_filter(&self.filter).map_err(|error| setup(&error))
+    }
+
+    /// A folder outside the root, which open files can lead to, has no path in it; the kernel then says so.
+    fn enter_cwd(&self) -> Result<(), String> {
+        let failed = |error: Errno| program(&format!("the working directory {}: {error}", self.cwd.display()));
+        rustix::process::chdir(&self.cwd).map_err(failed)?;
+        let entered = rustix::process::getcwd(Vec::new()).map_err(failed)?;
+        if entered.to_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::NOENT)) }
     }
 
     fn say(&self, words: &str) -> Result<(), String> {
