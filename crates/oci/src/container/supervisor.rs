@@ -215,7 +215,7 @@ impl Supervisor {
         let ended = match (reason, ended_by_itself(&status, &read_complaint(started.complaint)), clock) {
             (Some(reason), ..) => reason,
             // If the program never came to enter it, the clock's word says less than the first process's.
-            (None, Ended::Setup(reason), _) => Ended::Setup(reason),
+            (None, ended @ (Ended::Setup(_) | Ended::NotRunnable(_)), _) => ended,
             (None, _, Err(error)) => Ended::Setup(error),
             (None, ended, Ok(())) => ended,
         };
