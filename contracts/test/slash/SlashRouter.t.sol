@@ -14,6 +14,16 @@ contract SlashRouterTest is VouchFixture {
         deployVouch();
     }
 
+    function test_nobodyIsAModuleOrTheirAdder() public {
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        new SlashRouter(allocationManager, address(0), moduleAdder, ADD_DELAY_BLOCKS);
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        new SlashRouter(allocationManager, module, address(0), ADD_DELAY_BLOCKS);
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        vm.prank(moduleAdder);
+        router.queueModule(address(0));
+    }
+
     // Slashing.
 
     function test_aModuleTakesTheWholeAllocation() public {
