@@ -24,6 +24,9 @@ contract WagerReentryTest is WagerFixture {
             vm.prank(players[i]);
             hostile.approve(address(wagers), FUNDS);
         }
+        // For one stake, so that a payment that is entered is not entered again from within.
+        vm.prank(address(hostile));
+        hostile.approve(address(wagers), STAKE);
         number = _begin();
         vm.prank(white);
         unmatched = wagers.open(black, STAKE, true);
