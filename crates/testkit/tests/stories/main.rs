@@ -123,9 +123,10 @@ fn damage_slots(folder: &Path) -> PathBuf {
 async fn a_node_stops_when_finalized_history_is_rewritten() {
     let world = world().await;
     let anvil = Anvil::of(world.cloud.network().await.unwrap().chain()).await.unwrap();
-    let snapshot = anvil.snapshot().await.unwrap();
-    world.call("before").await;
     world.cloud.stop_node("operator-2").await.unwrap();
+    let snapshot = anvil.snapshot().await.unwrap();
+    // Final before the node is back, so that it has seen what is undone then.
+    anvil.mine(50).await.unwrap();
     let mut child = world.cloud.restart_node("operator-2").await.unwrap();
     anvil.revert(snapshot).await.unwrap();
     anvil.mine(200).await.unwrap();
