@@ -206,12 +206,10 @@ contract AppController is IAppController, IAVSRegistrar {
 
     function postingRules(bytes32 app) external view returns (PostingRules memory) {
         AppState storage state = _known(app);
-        return PostingRules({
-            profile: state.profile,
-            operatorSetId: state.operatorSetId,
-            thresholdBips: state.thresholdBips,
-            requiredStake: state.requiredStake[0]
-        });
+        return
+            PostingRules({
+                profile: state.profile, operatorSetId: state.operatorSetId, thresholdBips: state.thresholdBips
+            });
     }
 
     /// @dev Reverts with UnknownApp.

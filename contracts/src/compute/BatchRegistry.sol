@@ -111,7 +111,8 @@ contract BatchRegistry is Lanes, EIP712 {
         emit BatchCertified(batchHash, signersHash, signedWeights);
     }
 
-    /// @dev Reverts unless the threshold, rounded up, of the primary weight signed under a table that has the required stake.
+    /// @dev Reverts unless the threshold, rounded up, of the primary weight signed. A table with less than the required stake in a strategy
+    /// gives it no weight at all.
     function _signedWeights(
         Batch calldata header,
         IAppController.PostingRules memory rules,
@@ -121,7 +122,7 @@ contract BatchRegistry is Lanes, EIP712 {
         bytes32 table = appController.tableOf(header.app, header.programId);
         signedWeights = verifier.verifyCertificateOf(operatorSet, table, certificate);
         uint256 total = verifier.getOperatorSetInfoOf(operatorSet, table, header.referenceTimestamp).totalWeights[0];
-        require(total != 0 && total >= rules.requiredStake, RequiredStakeNotMet());
+        require(total != 0, RequiredStakeNotMet());
         uint256 required = Math.mulDiv(total, rules.thresholdBips, BIPS, Math.Rounding.Ceil);
         require(signedWeights[0] >= required, ThresholdNotMet(signedWeights[0], required));
     }

@@ -33,8 +33,6 @@ interface IAppController is IOperatorTableSource {
         address profile;
         uint32 operatorSetId;
         uint16 thresholdBips;
-        /// The least total of the primary weight.
-        uint256 requiredStake;
     }
 
     /// @notice A program as one app published it.

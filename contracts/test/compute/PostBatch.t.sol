@@ -179,6 +179,17 @@ contract PostBatchTest is VouchFixture {
         refuseChain(headers, IBatchRegistry.WrongLane.selector);
     }
 
+    /// @dev The certified header binds its ancestors only by their hashes: one of another app must not be recorded as that app's.
+    function test_headersOfTwoApps() public {
+        bytes32 otherApp = newApp(appParameters());
+        publish(otherApp, wasmProgram());
+        Batch[] memory headers = chain(1, 0, 3);
+        headers[1].app = otherApp;
+        headers[2].parent = hashOf(headers[1]);
+        refuseChain(headers, IBatchRegistry.WrongLane.selector);
+        assertEq(registry.batchAt(otherApp, lane, 2), bytes32(0));
+    }
+
     function test_anEmptyBatch() public {
         Batch memory batch = batchAfter(1, 0, 0);
         batch.exchangeCount = 0;

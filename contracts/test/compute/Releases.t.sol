@@ -112,6 +112,8 @@ contract ReleasesTest is VouchFixture {
         program = wasmProgram();
         program.limits.memoryBytes = 0;
         refuse(program, "limits.memoryBytes");
+        program.limits.memoryBytes = (1 << 40) + 1;
+        refuse(program, "limits.memoryBytes");
         program = wasmProgram();
         program.limits.payloadBytes = (1 << 30) + 1;
         refuse(program, "limits.payloadBytes");
@@ -121,6 +123,14 @@ contract ReleasesTest is VouchFixture {
         program = ociProgram();
         program.limits.wallMillis = 0;
         refuse(program, "limits.wallMillis");
+        program.limits.wallMillis = 24 * 3_600_000 + 1;
+        refuse(program, "limits.wallMillis");
+        program = ociProgram();
+        program.limits.cpuMillis = 24 * 3_600_000 + 1;
+        refuse(program, "limits.cpuMillis");
+        program = ociProgram();
+        program.limits.pids = 65_537;
+        refuse(program, "limits.pids");
     }
 
     function test_aUriThatIsTooLong() public {

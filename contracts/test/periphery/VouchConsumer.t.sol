@@ -186,6 +186,16 @@ contract VouchConsumerTest is ConsumerFixture {
         CertifiedExchange memory certified = _certified(0, "answer");
         certified.readsLength = 1;
         _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
+        (certified.readsLength, certified.readsPagesRoot) = (0, keccak256("read"));
+        _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
+    }
+
+    function test_readsThatTheExchangeNamesAndTheCallerHidesAreRefused() public {
+        CertifiedExchange memory certified = _answer();
+        certified.exchange.readsHash = _pageRoot("read");
+        _seal(certified);
+        _post(certified);
+        _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
     }
 
     function test_indexBeyondTheBatchIsRefused() public {

@@ -243,6 +243,10 @@ contract WagerShowTest is WagerFixture {
         IWager.Verdict memory verdict = _verdict(IWager.State.Resignation, IWager.Side.White, _line(10));
         (verdict.white, verdict.black) = (black, white);
         _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, black, white));
+        (verdict.white, verdict.black) = (client, black);
+        _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, client, black));
+        (verdict.white, verdict.black) = (white, client);
+        _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, white, client));
     }
 
     function test_answerOfAnotherProgramIsRefused() public {

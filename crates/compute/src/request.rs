@@ -1,7 +1,7 @@
 //! What must hold of a request before it runs. Pure.
 
 use alloy_primitives::{B256, U256};
-use vouch_core::{AppId, Domain, ProgramId, Request, ecdsa, pages};
+use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::lane::chain::ChainView;
 use crate::wire::{Refusal, SignedRequest};
@@ -34,9 +34,9 @@ impl Rules {
         self.check_payload(signed)
     }
 
-    /// The client's EIP-712 signature, recovered once.
-    pub fn check_signature(&self, signed: &SignedRequest) -> Result<(), Refusal> {
-        let digest = signed.request.digest_under(self.separator);
+    /// The client's EIP-712 signature, recovered once. `id`: the request's.
+    pub fn check_signature(&self, id: RequestId, signed: &SignedRequest) -> Result<(), Refusal> {
+        let digest = id.signing_digest(self.separator);
         ecdsa::verify(digest, &signed.signature, signed.request.client).map_err(|_| Refusal::WrongClientSignature)
     }
 

@@ -47,12 +47,7 @@ impl Request {
 
     /// What the client signs: the EIP-712 digest under the domain of the deployment's BatchRegistry.
     pub fn digest(&self, domain: &Domain) -> B256 {
-        self.digest_under(domain.separator())
-    }
-
-    /// As [`Request::digest`], for who keeps the domain's separator.
-    pub fn digest_under(&self, separator: B256) -> B256 {
-        signed_digest(separator, self.id().0)
+        self.id().signing_digest(domain.separator())
     }
 
     /// Nine words, as `abi.encode`.
@@ -93,6 +88,13 @@ impl Domain {
     /// What is signed of a struct under this domain.
     pub fn digest(&self, struct_hash: B256) -> B256 {
         signed_digest(self.separator(), struct_hash)
+    }
+}
+
+impl RequestId {
+    /// [`Request::digest`], for who has the id and the domain's separator.
+    pub fn signing_digest(self, separator: B256) -> B256 {
+        signed_digest(separator, self.0)
     }
 }
 

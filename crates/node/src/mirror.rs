@@ -75,7 +75,12 @@ impl Mirror {
 
     async fn follow(&self) -> Result<(), Error> {
         let view = self.chain.finalized().await?;
-        if view.block().number > self.read().head.number { self.advance(&view).await } else { Ok(()) }
+        let (head, hash) = {
+            let state = self.read();
+            (state.head.number, state.head_hash)
+        };
+        view.check_history(head, hash).await?;
+        if view.block().number > head { self.advance(&view).await } else { Ok(()) }
     }
 
     async fn advance(&self, view: &Finalized) -> Result<(), Error> {
@@ -94,6 +99,7 @@ impl Mirror {
             next.set_lane(lane, state);
         }
         next.head = Head { number: view.block().number, timestamp: view.block().timestamp };
+        next.head_hash = view.block().hash;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
         self.clock.observe(*view.block(), learned_at);
         self.head.send_replace(view.block().number);

@@ -106,7 +106,8 @@ fn known(inner: &Inner, ids: &[RequestId]) -> Result<Vec<Arc<Ran>>, Refusal> {
 
 /// Results from the cache where the very same request is in it; the others are checked and run now.
 async fn rerun(inner: &Arc<Inner>, header: &Batch, requests: Vec<SignedRequest>) -> Result<Vec<Arc<Ran>>, Refusal> {
-    let outcomes = round::run_all(inner, header.app, header.program_id, requests.clone()).await?;
+    let ids: Vec<RequestId> = requests.iter().map(|signed| signed.request.id()).collect();
+    let outcomes = round::run_all(inner, header.app, header.program_id, &ids, requests.clone()).await?;
     let mut results = Vec::with_capacity(requests.len());
     for (signed, outcome) in requests.into_iter().zip(outcomes) {
         let ran = outcome?;

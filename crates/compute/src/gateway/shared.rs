@@ -166,7 +166,7 @@ impl Shared {
         if let Some(receipt) = self.stored_receipt(id)? {
             return Ok(Admitted::Receipt(receipt));
         }
-        self.check(&signed)?;
+        self.check(id, &signed)?;
         let lane = self.lane_of(signed.request.app)?;
         let (receiver, is_new) = self.callers.join(id);
         if is_new {
@@ -203,7 +203,7 @@ impl Shared {
         if skipped { Err(CallError::LaneSkipped) } else { Ok(()) }
     }
 
-    fn check(&self, signed: &SignedRequest) -> Result<(), CallError> {
+    fn check(&self, id: RequestId, signed: &SignedRequest) -> Result<(), CallError> {
         let refused = CallError::Refused;
         let (app, program_id) = (signed.request.app, signed.request.program_id);
         self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
@@ -217,7 +217,7 @@ impl Shared {
             payload_bytes_max: release.program.limits.payload_bytes,
             separator: self.separator,
         };
-        rules.check(signed).and_then(|()| rules.check_signature(signed)).map_err(refused)
+        rules.check(signed).and_then(|()| rules.check_signature(id, signed)).map_err(refused)
     }
 
     fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {

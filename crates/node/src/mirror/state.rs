@@ -40,6 +40,7 @@ pub struct TableRecord {
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub head: Head,
+    pub head_hash: B256,
     pub apps: BTreeMap<AppId, AppRecord>,
     pub releases: HashMap<(AppId, ProgramId), Arc<Release>>,
     /// What each release was published with: see `crate::programs`.

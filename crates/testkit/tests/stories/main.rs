@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vouch_api::Receipt;
+use vouch_chain::anvil::Anvil;
 use vouch_testkit::adversary::gateway::Asked;
 use vouch_testkit::cloud::Cloud;
 
@@ -116,6 +117,22 @@ fn damage_slots(folder: &Path) -> PathBuf {
     let length = std::fs::metadata(&store).unwrap().len();
     std::fs::write(&store, vec![0x5a; usize::try_from(length).unwrap()]).unwrap();
     store
+}
+
+#[tokio::test]
+async fn a_node_stops_when_finalized_history_is_rewritten() {
+    let world = world().await;
+    let anvil = Anvil::of(world.cloud.network().await.unwrap().chain()).await.unwrap();
+    world.cloud.stop_node("operator-2").await.unwrap();
+    let snapshot = anvil.snapshot().await.unwrap();
+    // Final before the node is back, so that it has seen what is undone then.
+    anvil.mine(50).await.unwrap();
+    let mut child = world.cloud.restart_node("operator-2").await.unwrap();
+    anvil.revert(snapshot).await.unwrap();
+    anvil.mine(200).await.unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    let log = std::fs::read_to_string(world.cloud.log_file("operator-2-again")).unwrap();
+    assert!(!status.success() && log.contains("history"), "{log}");
 }
 
 #[tokio::test]
