@@ -63,7 +63,8 @@ impl Task {
         self.signals.pending & !self.signals.blocked & (self.signals.caught | CORE_SIGNALS) != 0
     }
 
-    fn has_ended(&self) -> bool {
+    /// Whether it is but waiting to be collected.
+    pub fn has_ended(&self) -> bool {
         matches!(self.state, b'Z' | b'X')
     }
 }

@@ -60,3 +60,24 @@ fn many_programs_at_once_are_all_prepared() {
     let shown = run(PLAN, command("bash", &["-c", script])).expect();
     assert_eq!(shown, "2000000000.000000000\n".repeat(40));
 }
+
+/// The supervisor's process is the program's parent: nothing it does may take the program's end from whoever waits for it.
+#[test]
+fn a_child_of_the_supervisor_s_own_process_is_left_to_be_collected() {
+    use std::os::unix::process::CommandExt;
+    use vouch_oci::clock::{Supervisor, Tsc, entrance, wait_for_end};
+    let program = Program::build("execs", &["-static"]);
+    for (ways, expected) in [(["chain", "5"], Some(0)), (["storm", ""], Some(0)), (["failing", ""], Some(0))] {
+        let (entrance, arrival) = entrance(Tsc::Host).unwrap();
+        let supervisor = Supervisor::attach(arrival, PLAN, None).unwrap();
+        let mut command = program.command(&ways);
+        command.stdout(std::process::Stdio::null());
+        // SAFETY: what runs between fork and exec makes system calls only.
+        unsafe { command.pre_exec(move || entrance.enter()) };
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        wait_for_end(rustix::process::Pid::from_child(&child)).unwrap();
+        assert_eq!(child.wait().unwrap().code(), expected, "{ways:?}");
+        supervisor.finish().unwrap();
+    }
+}
