@@ -67,7 +67,7 @@ pub(super) fn execute(
             on_failure();
         }
         // Whatever the reason, nothing runs unprepared.
-        let _dead = sys::signal(tracee.tid(), libc::SIGKILL);
+        tracee.kill();
         error
     })
 }

@@ -187,7 +187,8 @@ impl Observer {
             for tid in threads(process).ok()? {
                 let task = Task::of(tid).ok()?;
                 if !task.has_ended() {
-                    if !(matches!(task.state, b'S' | b'T') || held.contains(&tid)) {
+                    // A held call shows as an uninterruptible wait, unless its thread was killed and is about to end.
+                    if !(matches!(task.state, b'S' | b'T') || task.state == b'D' && held.contains(&tid)) {
                         self.busy = Some(tid);
                         return None;
                     }

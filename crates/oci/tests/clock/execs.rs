@@ -1,5 +1,11 @@
 //! Every program of a tree sees the request's time, however it was started.
 
+use std::os::unix::process::CommandExt;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use vouch_oci::clock::{Supervisor, Tsc, entrance, wait_for_end};
+
 use crate::harness::{PLAN, Program, command, run};
 use crate::reads::KINDS;
 
@@ -61,23 +67,40 @@ fn many_programs_at_once_are_all_prepared() {
     assert_eq!(shown, "2000000000.000000000\n".repeat(40));
 }
 
-/// The supervisor's process is the program's parent: nothing it does may take the program's end from whoever waits for it.
+/// Starts a program as a child of the supervisor's own process, without a process in between.
+fn start_child(program: &Program, arguments: &[&str]) -> (std::process::Child, Supervisor) {
+    let (entrance, arrival) = entrance(Tsc::Host).unwrap();
+    let supervisor = Supervisor::attach(arrival, PLAN, None).unwrap();
+    let mut command = program.command(arguments);
+    command.stdout(std::process::Stdio::null());
+    // SAFETY: what runs between fork and exec makes system calls only.
+    unsafe { command.pre_exec(move || entrance.enter()) };
+    (command.spawn().unwrap(), supervisor)
+}
+
+/// Nothing the supervisor does takes the program's end from whoever waits for it.
 #[test]
 fn a_child_of_the_supervisor_s_own_process_is_left_to_be_collected() {
-    use std::os::unix::process::CommandExt;
-    use vouch_oci::clock::{Supervisor, Tsc, entrance, wait_for_end};
     let program = Program::build("execs", &["-static"]);
-    for (ways, expected) in [(["chain", "5"], Some(0)), (["storm", ""], Some(0)), (["failing", ""], Some(0))] {
-        let (entrance, arrival) = entrance(Tsc::Host).unwrap();
-        let supervisor = Supervisor::attach(arrival, PLAN, None).unwrap();
-        let mut command = program.command(&ways);
-        command.stdout(std::process::Stdio::null());
-        // SAFETY: what runs between fork and exec makes system calls only.
-        unsafe { command.pre_exec(move || entrance.enter()) };
-        let mut child = command.spawn().unwrap();
-        drop(command);
-        wait_for_end(rustix::process::Pid::from_child(&child)).unwrap();
-        assert_eq!(child.wait().unwrap().code(), expected, "{ways:?}");
+    for arguments in [["chain", "5"], ["storm", ""], ["failing", ""]] {
+        let (mut child, supervisor) = start_child(&program, &arguments);
+        wait_for_end(Pid::from_child(&child)).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+        supervisor.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_child_killed_at_any_point_of_an_exec_is_left_to_be_collected() {
+    use std::os::unix::process::ExitStatusExt;
+    let program = Program::build("execs", &["-static"]);
+    for pause in 0..40 {
+        let (mut child, supervisor) = start_child(&program, &["chain", "100000"]);
+        // Spread over the some hundred microseconds that an exec takes.
+        std::thread::sleep(Duration::from_micros(2000 + 37 * pause));
+        child.kill().unwrap();
+        wait_for_end(Pid::from_child(&child)).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
         supervisor.finish().unwrap();
     }
 }

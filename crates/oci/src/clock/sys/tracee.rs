@@ -59,6 +59,14 @@ impl Tracee {
         request(libc::PTRACE_CONT, self.tid, 0, signal as usize)
     }
 
+    /// Kills the thread's process, unless it has ended: while it is traced, nobody else can have its number.
+    pub fn kill(&self) {
+        if self.attached {
+            // SAFETY: kill takes numbers only.
+            let _ended = unsafe { libc::kill(self.tid, libc::SIGKILL) };
+        }
+    }
+
     pub fn registers(&self) -> io::Result<Registers> {
         // SAFETY: the structure holds numbers only.
         let mut registers: Registers = unsafe { std::mem::zeroed() };
