@@ -47,9 +47,9 @@ contract AppController is IAppController, IAVSRegistrar {
 
     uint32 public appCount;
     mapping(bytes32 app => AppState) private _apps;
-    mapping(bytes32 programId => Release) private _releases;
+    mapping(bytes32 app => mapping(bytes32 programId => Release)) private _releases;
     mapping(bytes32 app => bytes32[] programIds) private _programs;
-    mapping(bytes32 programId => mapping(address operator => bool)) private _accepted;
+    mapping(bytes32 app => mapping(bytes32 programId => mapping(address operator => bool))) private _accepted;
 
     constructor(
         IAllocationManager allocationManager_,
@@ -113,9 +113,8 @@ contract AppController is IAppController, IAVSRegistrar {
         require(bytes(uri).length <= URI_BYTES_MAX, TextTooLong("uri", URI_BYTES_MAX));
         Programs.requireValid(program);
         programId = program.hash();
-        require(_releases[programId].app == 0, ReleaseExists(programId));
-        _releases[programId] = Release({
-            app: app,
+        require(_releases[app][programId].publishedAt == 0, ReleaseExists(app, programId));
+        _releases[app][programId] = Release({
             wasm: Programs.isWasm(program),
             immediate: Programs.isImmediate(program),
             publishedAt: uint64(block.timestamp)
@@ -125,10 +124,10 @@ contract AppController is IAppController, IAVSRegistrar {
     }
 
     /// @dev Wasm programs have one certifiable answer: to sign for a set is to answer for all of its wasm programs.
-    function acceptProgram(bytes32 programId, bool accepted) external {
-        require(!releaseInfo(programId).wasm, InvalidProgram("runtime"));
-        _accepted[programId][msg.sender] = accepted;
-        emit ProgramAccepted(programId, msg.sender, accepted);
+    function acceptProgram(bytes32 app, bytes32 programId, bool accepted) external {
+        require(!releaseInfo(app, programId).wasm, InvalidProgram("runtime"));
+        _accepted[app][programId][msg.sender] = accepted;
+        emit ProgramAccepted(app, programId, msg.sender, accepted);
     }
 
     function transferApp(bytes32 app, address owner) external onlyOwner(app) {
@@ -188,7 +187,7 @@ contract AppController is IAppController, IAVSRegistrar {
 
     function isAccepter(uint32 operatorSetId, bytes32 programId, address operator) external view returns (bool) {
         if (programId == 0) return true;
-        return _releases[programId].app == appOf(operatorSetId) && _accepted[programId][operator];
+        return _accepted[appOf(operatorSetId)][programId][operator];
     }
 
     function appInfo(bytes32 app) external view returns (App memory) {
@@ -207,12 +206,10 @@ contract AppController is IAppController, IAVSRegistrar {
 
     function postingRules(bytes32 app) external view returns (PostingRules memory) {
         AppState storage state = _known(app);
-        return PostingRules({
-            profile: state.profile,
-            operatorSetId: state.operatorSetId,
-            thresholdBips: state.thresholdBips,
-            requiredStake: state.requiredStake[0]
-        });
+        return
+            PostingRules({
+                profile: state.profile, operatorSetId: state.operatorSetId, thresholdBips: state.thresholdBips
+            });
     }
 
     /// @dev Reverts with UnknownApp.
@@ -221,13 +218,13 @@ contract AppController is IAppController, IAVSRegistrar {
         _known(app);
     }
 
-    function releaseInfo(bytes32 programId) public view returns (Release memory release) {
-        release = _releases[programId];
-        require(release.app != 0, UnknownProgram(programId));
+    function releaseInfo(bytes32 app, bytes32 programId) public view returns (Release memory release) {
+        release = _releases[app][programId];
+        require(release.publishedAt != 0, UnknownRelease(app, programId));
     }
 
-    function tableOf(bytes32 programId) external view returns (bytes32) {
-        return releaseInfo(programId).wasm ? bytes32(0) : programId;
+    function tableOf(bytes32 app, bytes32 programId) external view returns (bytes32) {
+        return releaseInfo(app, programId).wasm ? bytes32(0) : programId;
     }
 
     function releaseCount(bytes32 app) external view returns (uint256) {

@@ -64,7 +64,7 @@ contract BatchRegistry is Lanes, EIP712 {
             _requireDeployment(header, rules);
             if (header.programId != programId) {
                 programId = header.programId;
-                require(appController.releaseInfo(programId).app == app, WrongProgram(programId));
+                appController.releaseInfo(app, programId); // reverts unless it is a release of the app
             }
             require(header.sequence > sequence, AtOrBelowCursor(header.sequence, sequence));
             require(header.sequence == ++sequence, WrongSequence(header.sequence, sequence));
@@ -111,17 +111,18 @@ contract BatchRegistry is Lanes, EIP712 {
         emit BatchCertified(batchHash, signersHash, signedWeights);
     }
 
-    /// @dev Reverts unless the threshold, rounded up, of the primary weight signed under a table that has the required stake.
+    /// @dev Reverts unless the threshold, rounded up, of the primary weight signed. A table with less than the required stake in a strategy
+    /// gives it no weight at all.
     function _signedWeights(
         Batch calldata header,
         IAppController.PostingRules memory rules,
         BN254Certificate calldata certificate
     ) private view returns (uint256[] memory signedWeights) {
         OperatorSet memory operatorSet = OperatorSet({avs: address(appController), id: header.operatorSetId});
-        bytes32 table = appController.tableOf(header.programId);
+        bytes32 table = appController.tableOf(header.app, header.programId);
         signedWeights = verifier.verifyCertificateOf(operatorSet, table, certificate);
         uint256 total = verifier.getOperatorSetInfoOf(operatorSet, table, header.referenceTimestamp).totalWeights[0];
-        require(total != 0 && total >= rules.requiredStake, RequiredStakeNotMet());
+        require(total != 0, RequiredStakeNotMet());
         uint256 required = Math.mulDiv(total, rules.thresholdBips, BIPS, Math.Rounding.Ceil);
         require(signedWeights[0] >= required, ThresholdNotMet(signedWeights[0], required));
     }

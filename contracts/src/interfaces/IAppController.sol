@@ -33,12 +33,10 @@ interface IAppController is IOperatorTableSource {
         address profile;
         uint32 operatorSetId;
         uint16 thresholdBips;
-        /// The least total of the primary weight.
-        uint256 requiredStake;
     }
 
+    /// @notice A program as one app published it.
     struct Release {
-        bytes32 app;
         bool wasm;
         /// Eligible for Immediate: wasm, `command`, no egress, no secrets, stateless.
         bool immediate;
@@ -47,12 +45,12 @@ interface IAppController is IOperatorTableSource {
 
     error NotAppOwner(bytes32 app, address caller);
     error UnknownApp(bytes32 app);
-    error UnknownProgram(bytes32 programId);
+    error UnknownRelease(bytes32 app, bytes32 programId);
     error InvalidThreshold(uint16 thresholdBips);
     error InvalidProfile(address profile);
     error StrategiesNotAscending();
     error LengthMismatch();
-    error ReleaseExists(bytes32 programId);
+    error ReleaseExists(bytes32 app, bytes32 programId);
     error InvalidProgram(string field);
     error NotAllocationManager();
     error SetIsFull(uint256 countMax);
@@ -75,7 +73,7 @@ interface IAppController is IOperatorTableSource {
         string metadataURI
     );
     event ReleasePublished(bytes32 indexed app, bytes32 indexed programId, Program program, string uri);
-    event ProgramAccepted(bytes32 indexed programId, address indexed operator, bool accepted);
+    event ProgramAccepted(bytes32 indexed app, bytes32 indexed programId, address indexed operator, bool accepted);
     event AppOwnerChanged(bytes32 indexed app, address indexed owner);
 
     /// @dev The profile's whole time and staleness are copied: a profile that changes its mind can't shorten the life of weights.
@@ -83,14 +81,15 @@ interface IAppController is IOperatorTableSource {
     function createApp(AppParameters calldata parameters) external returns (bytes32 app);
 
     /// @notice Publishes a program under the app; `uri` says where its artifact can be fetched. Returns the programId.
-    /// @dev A programId belongs to the app that published it first: whoever sees an unpublished program can publish it under an app
-    /// of its own. So publish before anything pins the programId, and check whose it is.
+    /// @dev A release is the app's own: any number of apps may publish one program, each with operators of its own. So a programId
+    /// alone says what runs and not who answers for it; whatever trusts an answer names the app as well.
     function publishRelease(bytes32 app, Program calldata program, string calldata uri)
         external
         returns (bytes32 programId);
 
-    /// @notice An operator accepts (or no longer accepts) that its stake answers for the outputs of an OCI program.
-    function acceptProgram(bytes32 programId, bool accepted) external;
+    /// @notice An operator accepts (or no longer accepts) that its stake in the app's set answers for the outputs of an OCI program.
+    /// It says nothing about the same program under another app.
+    function acceptProgram(bytes32 app, bytes32 programId, bool accepted) external;
 
     /// @notice Removes a member whose stake fell below the minimum in every strategy, so that it can't hold a place in a full set.
     /// It stays slashable for the deallocation delay. Anyone, and only while the set is full.
@@ -101,10 +100,11 @@ interface IAppController is IOperatorTableSource {
     function appInfo(bytes32 app) external view returns (App memory);
     function appOf(uint32 operatorSetId) external view returns (bytes32 app);
     function postingRules(bytes32 app) external view returns (PostingRules memory);
-    /// @dev Reverts with UnknownProgram.
-    function releaseInfo(bytes32 programId) external view returns (Release memory);
-    /// @notice The table under which batches of `programId` are signed: zero for wasm, else the programId.
-    function tableOf(bytes32 programId) external view returns (bytes32);
+    /// @dev Reverts with UnknownRelease.
+    function releaseInfo(bytes32 app, bytes32 programId) external view returns (Release memory);
+    /// @notice The table of the app's set under which batches of its release are signed: zero for wasm, else the programId.
+    /// @dev Reverts with UnknownRelease.
+    function tableOf(bytes32 app, bytes32 programId) external view returns (bytes32);
     function releaseCount(bytes32 app) external view returns (uint256);
     function releaseAt(bytes32 app, uint256 index) external view returns (bytes32 programId);
 }

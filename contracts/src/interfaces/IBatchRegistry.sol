@@ -42,7 +42,6 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error WrongRegistry(address registry);
     error WrongOperatorSet(uint32 operatorSetId);
     error WrongProfile(address profileId);
-    error WrongProgram(bytes32 programId);
     error WrongLane();
     error WrongSequence(uint64 sequence, uint64 expected);
     error WrongParent(bytes32 parent, bytes32 expected);

@@ -25,7 +25,6 @@ interface IEquivocationSlasher is IBN254CertificateVerifierTypes {
     error WrongDeployment();
     error SignerAbsent(uint32 operatorIndex);
     error InvalidSignature();
-    error UnknownKey();
     error ParentMismatch(bytes32 parentHash, bytes32 expected);
     error ParentIsValid();
     error TooManyParents(uint256 count);

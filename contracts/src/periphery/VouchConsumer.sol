@@ -33,7 +33,8 @@ struct CertifiedExchange {
 /// @title What a contract inherits to trust an answer in Immediate mode: posted certificate; wasm, `command`, no egress,
 /// no secrets, stateless; home chain only.
 /// @dev It says that a stake threshold of the app's operators signed this answer to this request. It does not say that the answer names what the
-/// consumer is about: pin the programId, and pin either the requestId or a key that the output itself must name. It neither remembers nor
+/// consumer is about: pin the app and the programId, and either the requestId or a key that the output itself must name. The
+/// programId alone is not enough: anyone may publish the same program under an app with operators of their own. It neither remembers nor
 /// forbids that one answer is shown twice: the consumer must be indifferent to that. Whoever signed can be slashed for signing
 /// two batches, not yet for signing a wrong output: see `CONSUMER_LABEL`.
 abstract contract VouchConsumer {
@@ -74,15 +75,15 @@ abstract contract VouchConsumer {
         appController = appController_;
     }
 
-    /// @notice Reverts unless `certified` is an answer of `programId` that this chain may rely on now.
+    /// @notice Reverts unless `certified` is an answer that this chain may rely on now, by the app's operators and of its `programId`.
     /// @return status Of the run; anything but `VouchTypes.STATUS_OK` is a certified failure and must change nothing in the consumer.
     /// @return output The program's output; empty unless the status is ok.
-    function _consume(CertifiedExchange calldata certified, bytes32 programId)
+    function _consume(CertifiedExchange calldata certified, bytes32 app, bytes32 programId)
         internal
         view
         returns (uint8 status, bytes calldata output)
     {
-        IProfile profile = _requireBatchOf(certified.batch, programId);
+        IProfile profile = _requireBatchOf(certified.batch, app, programId);
         uint64 recordedAt = _requireCertified(certified.batch, profile);
         _requireIncluded(certified);
         _requireRequest(certified, programId, recordedAt);
@@ -90,18 +91,17 @@ abstract contract VouchConsumer {
         return (certified.exchange.status, certified.output);
     }
 
-    /// @dev The batch speaks of this chain, this registry, this program, and the app, set and profile that the program has.
-    function _requireBatchOf(Batch calldata batch, bytes32 programId) private view returns (IProfile) {
+    /// @dev The batch speaks of this chain, this registry, this release, and the set and profile that the app has.
+    function _requireBatchOf(Batch calldata batch, bytes32 app, bytes32 programId) private view returns (IProfile) {
         require(batch.chainId == block.chainid, BatchOfAnotherChain(batch.chainId));
         require(batch.registry == address(batchRegistry), BatchOfAnotherRegistry(batch.registry));
+        require(batch.app == app, BatchOfAnotherApp(batch.app));
         require(batch.programId == programId, BatchOfAnotherProgram(batch.programId));
-        IAppController.Release memory release = appController.releaseInfo(programId);
-        require(release.immediate, NotImmediate(programId));
-        require(batch.app == release.app, BatchOfAnotherApp(batch.app));
-        IAppController.App memory app = appController.appInfo(release.app);
-        require(batch.operatorSetId == app.operatorSetId, BatchOfAnotherSet(batch.operatorSetId));
-        require(batch.profileId == app.profile, BatchOfAnotherProfile(batch.profileId));
-        return IProfile(app.profile);
+        require(appController.releaseInfo(app, programId).immediate, NotImmediate(programId));
+        IAppController.App memory info = appController.appInfo(app);
+        require(batch.operatorSetId == info.operatorSetId, BatchOfAnotherSet(batch.operatorSetId));
+        require(batch.profileId == info.profile, BatchOfAnotherProfile(batch.profileId));
+        return IProfile(info.profile);
     }
 
     function _requireCertified(Batch calldata batch, IProfile profile) private view returns (uint64 recordedAt) {

@@ -11,11 +11,13 @@ import {CertifiedExchange, VouchConsumer} from "./VouchConsumer.sol";
 import {IWager} from "./IWager.sol";
 
 /// @title The example consumer: an ERC-20 stake on a game of chess, refereed by a program off-chain.
-/// @dev Immutable, without an owner. What it pins: the programId (constructor) and, in every answer, its own wager id and both players.
+/// @dev Immutable, without an owner. What it pins: app and programId (constructor) and, in every answer, its own wager id and both players.
 contract Wager is IWager, VouchConsumer, ReentrancyGuard {
     using SafeERC20 for IERC20;
 
     IERC20 public immutable token;
+    /// @notice Whose operators' answers count.
+    bytes32 public immutable app;
     /// @notice The referee program whose answers count.
     bytes32 public immutable programId;
     /// @notice How long the player on move, or who objects to a result, has; seconds. It must leave time to get an answer certified and posted.
@@ -35,12 +37,14 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
         IBatchRegistry batchRegistry_,
         IAppController appController_,
         IERC20 token_,
+        bytes32 app_,
         bytes32 programId_,
         uint32 clockSeconds_,
         uint32 refundDelay_
     ) VouchConsumer(batchRegistry_, appController_) {
         require(clockSeconds_ != 0 && refundDelay_ != 0, ZeroDelay());
         token = token_;
+        app = app_;
         programId = programId_;
         clockSeconds = clockSeconds_;
         refundDelay = refundDelay_;
@@ -154,7 +158,7 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
         view
         returns (Verdict memory verdict)
     {
-        (uint8 status, bytes calldata output) = _consume(certified, programId);
+        (uint8 status, bytes calldata output) = _consume(certified, app, programId);
         require(status == VouchTypes.STATUS_OK, NotAnAnswer(status));
         verdict = abi.decode(output, (Verdict));
         require(verdict.wager == wagerId(number), AnotherWager(verdict.wager));

@@ -5,6 +5,7 @@ import {Profile} from "../../src/compute/Profile.sol";
 import {IAppController} from "../../src/interfaces/IAppController.sol";
 import {IKeyRegistrarTypes} from "../../src/interfaces/IKeyRegistrar.sol";
 import {IOperatorTableSource} from "../../src/interfaces/IBN254CertificateVerifier.sol";
+import {IProfile} from "../../src/interfaces/IProfile.sol";
 import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
 import {VouchTypes} from "../../src/libraries/VouchTypes.sol";
 import {VouchFixture} from "../VouchFixture.sol";
@@ -68,6 +69,12 @@ contract AppControllerTest is VouchFixture {
         parameters.requiredStake = new uint256[](1);
         refuseApp(parameters, IAppController.LengthMismatch.selector);
         parameters = appParameters();
+        parameters.minimumStake = new uint256[](3);
+        refuseApp(parameters, IAppController.LengthMismatch.selector);
+        parameters = appParameters();
+        parameters.metadataURI = string(new bytes(2_049));
+        refuseApp(parameters, IAppController.TextTooLong.selector);
+        parameters = appParameters();
         parameters.minimumStake[1] = 0;
         refuseApp(parameters, IAppController.ZeroMinimumStake.selector);
         parameters = appParameters();
@@ -82,6 +89,16 @@ contract AppControllerTest is VouchFixture {
         IAppController.AppParameters memory parameters = appParameters();
         parameters.profile = address(new Profile(profileTimes(), 1, SLASHABLE_BLOCKS * 12, 1));
         refuseApp(parameters, IAppController.InvalidProfile.selector);
+    }
+
+    function test_aProfileWithoutWholeTimeOrStaleness() public {
+        bytes4[2] memory times = [IProfile.wholeTimeBlocks.selector, IProfile.staleness.selector];
+        for (uint256 i = 0; i < times.length; ++i) {
+            vm.mockCall(address(profile), abi.encodeWithSelector(times[i]), abi.encode(0));
+            refuseApp(appParameters(), IAppController.InvalidProfile.selector);
+            vm.clearMockedCalls();
+        }
+        newApp(appParameters());
     }
 
     function test_onlyTheOwnerHandsAnAppOn() public {
@@ -140,6 +157,10 @@ contract AppControllerTest is VouchFixture {
     function test_onlyTheAllocationManagerRegisters() public {
         vm.expectRevert(IAppController.NotAllocationManager.selector);
         controller.registerOperator(operatorOf(0), address(controller), new uint32[](0), "");
+        // Another AVS may name this contract as its registrar; its sets are none of ours.
+        vm.expectRevert(IAppController.NotAllocationManager.selector);
+        vm.prank(address(allocationManager));
+        controller.registerOperator(operatorOf(0), address(this), new uint32[](0), "");
         assertTrue(controller.supportsAVS(address(controller)));
         assertFalse(controller.supportsAVS(address(this)));
     }

@@ -135,13 +135,13 @@ contract PostBatchTest is VouchFixture {
         bytes32 otherApp = newApp(appParameters());
         Batch memory batch = batchAfter(1, 0, 0);
         batch.programId = publishOther(otherApp);
-        refuse(batch, IBatchRegistry.WrongProgram.selector);
+        refuse(batch, IAppController.UnknownRelease.selector);
     }
 
     function test_wrongProgram_unknown() public {
         Batch memory batch = batchAfter(1, 0, 0);
         batch.programId = keccak256("no program");
-        refuse(batch, IAppController.UnknownProgram.selector);
+        refuse(batch, IAppController.UnknownRelease.selector);
     }
 
     function test_wrongProfile() public {
@@ -157,6 +157,14 @@ contract PostBatchTest is VouchFixture {
         refuseChain(headers, IBatchRegistry.WrongProfile.selector);
     }
 
+    /// @dev Only the last header is certified, so nothing but the chain of headers would notice.
+    function test_wrongProgram_ofAnAncestor() public {
+        Batch[] memory headers = chain(1, 0, 3);
+        headers[1].programId = keccak256("no program");
+        headers[2].parent = hashOf(headers[1]);
+        refuseChain(headers, IAppController.UnknownRelease.selector);
+    }
+
     function test_unknownLane() public {
         Batch memory batch = batchAfter(1, 0, 0);
         batch.lane = lane + 1;
@@ -169,6 +177,17 @@ contract PostBatchTest is VouchFixture {
         Batch[] memory headers = chain(1, 0, 2);
         headers[1].lane = other;
         refuseChain(headers, IBatchRegistry.WrongLane.selector);
+    }
+
+    /// @dev The certified header binds its ancestors only by their hashes: one of another app must not be recorded as that app's.
+    function test_headersOfTwoApps() public {
+        bytes32 otherApp = newApp(appParameters());
+        publish(otherApp, wasmProgram());
+        Batch[] memory headers = chain(1, 0, 3);
+        headers[1].app = otherApp;
+        headers[2].parent = hashOf(headers[1]);
+        refuseChain(headers, IBatchRegistry.WrongLane.selector);
+        assertEq(registry.batchAt(otherApp, lane, 2), bytes32(0));
     }
 
     function test_anEmptyBatch() public {

@@ -13,30 +13,53 @@ contract ReleasesTest is VouchFixture {
 
     function test_aReleaseIsItsProgramsHash() public view {
         assertEq(programId, VouchTypes.hash(wasmProgram()));
-        IAppController.Release memory release = controller.releaseInfo(programId);
-        assertEq(release.app, app);
+        IAppController.Release memory release = controller.releaseInfo(app, programId);
         assertTrue(release.wasm);
         assertTrue(release.immediate);
         assertTrue(release.publishedAt != 0);
         assertEq(controller.releaseCount(app), 1);
         assertEq(controller.releaseAt(app, 0), programId);
-        assertEq(controller.tableOf(programId), bytes32(0));
+        assertEq(controller.tableOf(app, programId), bytes32(0));
     }
 
     function test_anUnknownRelease() public {
-        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownProgram.selector, bytes32("none")));
-        controller.releaseInfo("none");
-        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownProgram.selector, bytes32("none")));
-        controller.tableOf("none");
+        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownRelease.selector, app, bytes32("none")));
+        controller.releaseInfo(app, "none");
+        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownRelease.selector, app, bytes32("none")));
+        controller.tableOf(app, "none");
     }
 
-    function test_aProgramIsPublishedOnce() public {
-        bytes32 otherApp = newApp(appParameters());
-        vm.startPrank(appOwner);
-        vm.expectRevert(abi.encodeWithSelector(IAppController.ReleaseExists.selector, programId));
+    function test_anAppPublishesAProgramOnce() public {
+        vm.prank(appOwner);
+        vm.expectRevert(abi.encodeWithSelector(IAppController.ReleaseExists.selector, app, programId));
         controller.publishRelease(app, wasmProgram(), "");
-        vm.expectRevert(abi.encodeWithSelector(IAppController.ReleaseExists.selector, programId));
-        controller.publishRelease(otherApp, wasmProgram(), "");
+    }
+
+    /// @dev Whoever sees a program on its way to the chain can be first with it; that must take nothing from its developer.
+    function test_aReleaseThatAnotherAppPublishedFirst_isStillTheDevelopersToPublish() public {
+        Program memory program = ociProgram();
+        bytes32 attackersApp = attackersAppWith(program);
+        bytes32 oci = VouchTypes.hash(program);
+        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownRelease.selector, app, oci));
+        controller.releaseInfo(app, oci);
+        assertEq(publish(app, program), oci);
+        assertEq(controller.releaseAt(app, 1), oci);
+        assertEq(controller.releaseCount(attackersApp), 1);
+        assertEq(controller.tableOf(app, oci), oci);
+    }
+
+    function test_aReleaseThatAnotherAppPublishedFirst_isAcceptedByNobodyElse() public {
+        Program memory program = ociProgram();
+        bytes32 attackersApp = attackersAppWith(program);
+        uint32 attackersSet = controller.appInfo(attackersApp).operatorSetId;
+        bytes32 oci = publish(app, program);
+        accept(oci, 1, true);
+        assertTrue(controller.isAccepter(set.id, oci, operatorOf(1)));
+        assertFalse(controller.isAccepter(attackersSet, oci, operatorOf(1)));
+        vm.prank(operatorOf(2));
+        controller.acceptProgram(attackersApp, oci, true);
+        assertTrue(controller.isAccepter(attackersSet, oci, operatorOf(2)));
+        assertFalse(controller.isAccepter(set.id, oci, operatorOf(2)));
     }
 
     function test_onlyTheOwnerPublishes() public {
@@ -47,20 +70,20 @@ contract ReleasesTest is VouchFixture {
     function test_whatMakesAnAnswerRestOnMoreIsNotImmediate() public {
         Program memory program = wasmProgram();
         program.interfaceName = "http";
-        assertFalse(controller.releaseInfo(publish(app, program)).immediate);
+        assertFalse(controller.releaseInfo(app, publish(app, program)).immediate);
         program = wasmProgram();
         program.egress = bytes32("egress");
-        assertFalse(controller.releaseInfo(publish(app, program)).immediate);
+        assertFalse(controller.releaseInfo(app, publish(app, program)).immediate);
         program = wasmProgram();
         program.secrets = bytes32("secrets");
-        assertFalse(controller.releaseInfo(publish(app, program)).immediate);
+        assertFalse(controller.releaseInfo(app, publish(app, program)).immediate);
         program = wasmProgram();
         program.state = bytes32("state");
-        assertFalse(controller.releaseInfo(publish(app, program)).immediate);
+        assertFalse(controller.releaseInfo(app, publish(app, program)).immediate);
         bytes32 oci = publish(app, ociProgram());
-        assertFalse(controller.releaseInfo(oci).immediate);
-        assertFalse(controller.releaseInfo(oci).wasm);
-        assertEq(controller.tableOf(oci), oci);
+        assertFalse(controller.releaseInfo(app, oci).immediate);
+        assertFalse(controller.releaseInfo(app, oci).wasm);
+        assertEq(controller.tableOf(app, oci), oci);
     }
 
     function test_aProgramThatSaysTooLittleOrTooMuch() public {
@@ -89,6 +112,8 @@ contract ReleasesTest is VouchFixture {
         program = wasmProgram();
         program.limits.memoryBytes = 0;
         refuse(program, "limits.memoryBytes");
+        program.limits.memoryBytes = (1 << 40) + 1;
+        refuse(program, "limits.memoryBytes");
         program = wasmProgram();
         program.limits.payloadBytes = (1 << 30) + 1;
         refuse(program, "limits.payloadBytes");
@@ -98,6 +123,14 @@ contract ReleasesTest is VouchFixture {
         program = ociProgram();
         program.limits.wallMillis = 0;
         refuse(program, "limits.wallMillis");
+        program.limits.wallMillis = 24 * 3_600_000 + 1;
+        refuse(program, "limits.wallMillis");
+        program = ociProgram();
+        program.limits.cpuMillis = 24 * 3_600_000 + 1;
+        refuse(program, "limits.cpuMillis");
+        program = ociProgram();
+        program.limits.pids = 65_537;
+        refuse(program, "limits.pids");
     }
 
     function test_aUriThatIsTooLong() public {
@@ -121,22 +154,40 @@ contract ReleasesTest is VouchFixture {
         assertFalse(controller.isAccepter(set.id, oci, operatorOf(1)));
     }
 
-    function test_acceptanceCountsInTheProgramsOwnSetOnly() public {
-        bytes32 oci = publish(app, ociProgram());
-        accept(oci, 1, true);
+    function test_theWasmTableNeedsNoAcceptanceInAnySet() public {
         uint32 other = controller.appInfo(newApp(appParameters())).operatorSetId;
-        assertFalse(controller.isAccepter(other, oci, operatorOf(1)));
         assertTrue(controller.isAccepter(other, 0, operatorOf(1)));
+    }
+
+    function test_acceptanceOfWhatTheAppDidNotPublish() public {
+        bytes32 otherApp = newApp(appParameters());
+        bytes32 oci = publish(otherApp, ociProgram());
+        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownRelease.selector, app, oci));
+        controller.acceptProgram(app, oci, true);
+    }
+
+    function test_whoAcceptsIsSaidByApp() public {
+        bytes32 oci = publish(app, ociProgram());
+        vm.expectEmit(address(controller));
+        emit IAppController.ProgramAccepted(app, oci, operatorOf(1), true);
+        accept(oci, 1, true);
     }
 
     function test_aWasmProgramNeedsNoAcceptance() public {
         vm.expectRevert(abi.encodeWithSelector(IAppController.InvalidProgram.selector, "runtime"));
-        controller.acceptProgram(programId, true);
+        controller.acceptProgram(app, programId, true);
     }
 
     function accept(bytes32 oci, uint256 i, bool accepted) private {
         vm.prank(operatorOf(i));
-        controller.acceptProgram(oci, accepted);
+        controller.acceptProgram(app, oci, accepted);
+    }
+
+    function attackersAppWith(Program memory program) private returns (bytes32 attackersApp) {
+        vm.startPrank(makeAddr("attacker"));
+        attackersApp = controller.createApp(appParameters());
+        controller.publishRelease(attackersApp, program, "file:elsewhere");
+        vm.stopPrank();
     }
 
     function refuse(Program memory program, string memory field) private {

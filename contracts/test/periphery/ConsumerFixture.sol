@@ -29,7 +29,7 @@ abstract contract ConsumerFixture is Test {
         controller = new StandInController();
         profile = new StandInProfile();
         controller.setApp(APP, address(profile), SET);
-        controller.setRelease(PROGRAM, APP, true);
+        controller.setRelease(APP, PROGRAM, true);
         (client, clientKey) = makeAddrAndKey("client");
     }
 

@@ -3,11 +3,13 @@ pragma solidity ^0.8.30;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
+import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
 import {Batch, Program, VouchTypes} from "../../src/libraries/VouchTypes.sol";
 import {DemoToken} from "../../src/periphery/DemoToken.sol";
 import {IWager} from "../../src/periphery/IWager.sol";
 import {CertifiedExchange, VouchConsumer} from "../../src/periphery/VouchConsumer.sol";
 import {Wager} from "../../src/periphery/Wager.sol";
+import {Keys} from "../Keys.sol";
 import {VouchFixture} from "../VouchFixture.sol";
 
 /// @notice The wager over the real registry, verifier, app and profile: batches are posted with certificates of four operators.
@@ -26,7 +28,7 @@ contract EndToEndTest is VouchFixture {
     function setUp() public {
         deployVouch();
         token = new DemoToken("Demo", "DEMO");
-        wagers = new Wager(registry, controller, token, programId, CLOCK, 30 days);
+        wagers = new Wager(registry, controller, token, app, programId, CLOCK, 30 days);
         number = _begin();
     }
 
@@ -213,7 +215,7 @@ contract EndToEndTest is VouchFixture {
 
     function test_programOfAnotherRuntimeIsNotImmediate() public {
         bytes32 oci = publish(app, ociProgram());
-        Wager onOci = new Wager(registry, controller, token, oci, CLOCK, 30 days);
+        Wager onOci = new Wager(registry, controller, token, app, oci, CLOCK, 30 days);
         CertifiedExchange memory certified = _answer(0, _resignation());
         certified.batch.programId = oci;
         vm.prank(white);
@@ -228,6 +230,67 @@ contract EndToEndTest is VouchFixture {
         onOci.join(begun);
         vm.expectRevert(abi.encodeWithSelector(VouchConsumer.NotImmediate.selector, oci));
         onOci.show(begun, certified);
+    }
+
+    /// @dev Whoever sees a program on its way to the chain publishes it first, under an app whose only operator is their own, and certifies
+    /// what they like: a whole quorum of the right program, but not of the app that the consumer pins.
+    function test_aReleaseThatAnotherAppPublishedFirst() public {
+        Program memory program = wasmProgram();
+        program.artifactDigest = keccak256("seen before it was published");
+        Place memory attackers = _publishFirst(program);
+        programId = publish(app, program);
+        tableTime = verifier.updateOperatorTable(set, 0);
+        wagers = new Wager(registry, controller, token, app, programId, CLOCK, 30 days);
+        number = _begin();
+
+        Place memory developers = _move(attackers);
+        CertifiedExchange memory lie = _answer(0, _resignation());
+        registry.post(only(lie.batch), _certifyAlone(lie.batch));
+        _move(developers);
+        _refuse(lie, abi.encodeWithSelector(VouchConsumer.BatchOfAnotherApp.selector, attackers.app));
+        (lie.batch.app, lie.batch.operatorSetId) = (app, set.id);
+        _refuse(lie, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(lie.batch)));
+
+        wagers.show(number, _posted(0, _resignation()));
+        assertEq(token.balanceOf(white), 2 * STAKE);
+    }
+
+    /// @notice Which app the fixture's batches are of.
+    struct Place {
+        bytes32 app;
+        OperatorSet set;
+        uint32 lane;
+        uint32 tableTime;
+    }
+
+    /// @return left Where the fixture was before.
+    function _move(Place memory to) private returns (Place memory left) {
+        left = Place(app, set, lane, tableTime);
+        (app, set, lane, tableTime) = (to.app, to.set, to.lane, to.tableTime);
+    }
+
+    /// @dev An attacker's app with one operator, enough stake, a lane and the program.
+    function _publishFirst(Program memory program) private returns (Place memory place) {
+        vm.startPrank(makeAddr("attacker"));
+        place.app = controller.createApp(appParameters());
+        place.lane = registry.registerLane(place.app, GATEWAY, WINDOW);
+        controller.publishRelease(place.app, program, "file:elsewhere");
+        vm.stopPrank();
+        place.set = OperatorSet({avs: address(controller), id: controller.appInfo(place.app).operatorSetId});
+        Place memory left = _move(place);
+        stakeAndAllocate(OPERATOR_COUNT, 100 ether);
+        mine(allocationWait(operatorOf(OPERATOR_COUNT)), SECONDS_PER_BLOCK);
+        registerKeyOf(OPERATOR_COUNT, set);
+        joinSet(operatorOf(OPERATOR_COUNT), set, "");
+        place.tableTime = verifier.updateOperatorTable(set, 0);
+        _move(left);
+    }
+
+    function _certifyAlone(Batch memory batch) private view returns (BN254Certificate memory certificate) {
+        certificate.referenceTimestamp = batch.referenceTimestamp;
+        certificate.messageHash = hashOf(batch);
+        certificate.signature = signatureOf(OPERATOR_COUNT, batch);
+        certificate.apk = Keys.g2(secretOf(OPERATOR_COUNT));
     }
 
     function test_outputThatDoesNotMatch() public {

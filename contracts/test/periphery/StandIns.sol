@@ -29,22 +29,22 @@ contract StandInRegistry {
     }
 }
 
-/// @notice Stands in for the AppController: one app per program, as the test says.
+/// @notice Stands in for the AppController: apps and their releases, as the test says.
 contract StandInController {
-    mapping(bytes32 programId => IAppController.Release) private _releases;
+    mapping(bytes32 app => mapping(bytes32 programId => IAppController.Release)) private _releases;
     mapping(bytes32 app => IAppController.App) private _apps;
 
-    function setRelease(bytes32 programId, bytes32 app, bool eligible) external {
-        _releases[programId] = IAppController.Release(app, true, eligible, 1);
+    function setRelease(bytes32 app, bytes32 programId, bool eligible) external {
+        _releases[app][programId] = IAppController.Release(true, eligible, 1);
     }
 
     function setApp(bytes32 app, address profile, uint32 operatorSetId) external {
         (_apps[app].profile, _apps[app].operatorSetId) = (profile, operatorSetId);
     }
 
-    function releaseInfo(bytes32 programId) external view returns (IAppController.Release memory release) {
-        release = _releases[programId];
-        require(release.publishedAt != 0, IAppController.UnknownProgram(programId));
+    function releaseInfo(bytes32 app, bytes32 programId) external view returns (IAppController.Release memory release) {
+        release = _releases[app][programId];
+        require(release.publishedAt != 0, IAppController.UnknownRelease(app, programId));
     }
 
     function appInfo(bytes32 app) external view returns (IAppController.App memory) {

@@ -15,12 +15,12 @@ contract ConsumerProbe is VouchConsumer {
         VouchConsumer(batchRegistry_, appController_)
     {}
 
-    function consume(CertifiedExchange calldata certified, bytes32 programId)
+    function consume(CertifiedExchange calldata certified, bytes32 app, bytes32 programId)
         external
         view
         returns (uint8 status, bytes memory output)
     {
-        return _consume(certified, programId);
+        return _consume(certified, app, programId);
     }
 }
 
@@ -34,7 +34,7 @@ contract VouchConsumerTest is ConsumerFixture {
 
     function _refused(CertifiedExchange memory certified, bytes memory reason) private {
         vm.expectRevert(reason);
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
     }
 
     function _answer() private returns (CertifiedExchange memory) {
@@ -42,7 +42,7 @@ contract VouchConsumerTest is ConsumerFixture {
     }
 
     function test_certifiedAnswerIsConsumed() public {
-        (uint8 status, bytes memory output) = probe.consume(_certified(0, "answer"), PROGRAM);
+        (uint8 status, bytes memory output) = probe.consume(_certified(0, "answer"), APP, PROGRAM);
         assertEq(uint256(status), 0);
         assertEq(output, "answer");
     }
@@ -53,13 +53,13 @@ contract VouchConsumerTest is ConsumerFixture {
 
     function test_gas() public {
         CertifiedExchange memory certified = _certified(0, new bytes(352));
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
         vm.snapshotGasLastCall("periphery", "consume_352_bytes");
     }
 
     function test_certifiedFailureComesWithItsStatusAndNoOutput() public {
         for (uint8 status = 1; status <= 3; ++status) {
-            (uint8 seen, bytes memory output) = probe.consume(_certified(status, ""), PROGRAM);
+            (uint8 seen, bytes memory output) = probe.consume(_certified(status, ""), APP, PROGRAM);
             assertEq(uint256(seen), status);
             assertEq(output.length, 0);
         }
@@ -97,7 +97,7 @@ contract VouchConsumerTest is ConsumerFixture {
         CertifiedExchange memory certified = _certified(0, "answer");
         uint32 referenceTimestamp = certified.batch.referenceTimestamp;
         vm.warp(uint256(referenceTimestamp) + 600);
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
         vm.warp(uint256(referenceTimestamp) + 601);
         _refused(certified, abi.encodeWithSelector(VouchConsumer.BatchTooOld.selector, referenceTimestamp, 600));
     }
@@ -123,6 +123,20 @@ contract VouchConsumerTest is ConsumerFixture {
         _refused(certified, abi.encodeWithSelector(VouchConsumer.BatchOfAnotherApp.selector, keccak256("another app")));
     }
 
+    /// @dev The same program, published by someone else and certified by their operators: only the app tells them apart.
+    function test_aReleaseThatAnotherAppPublishedFirst_isNotThePinnedOne() public {
+        bytes32 attackersApp = keccak256("an app of whoever saw the program first");
+        controller.setApp(attackersApp, address(profile), SET + 1);
+        controller.setRelease(attackersApp, PROGRAM, true);
+        CertifiedExchange memory certified = _answer();
+        (certified.request.app, certified.batch.app) = (attackersApp, attackersApp);
+        certified.batch.operatorSetId = SET + 1;
+        _seal(certified);
+        _post(certified);
+        _refused(certified, abi.encodeWithSelector(VouchConsumer.BatchOfAnotherApp.selector, attackersApp));
+        probe.consume(certified, attackersApp, PROGRAM);
+    }
+
     function test_wrongSetIsRefused() public {
         CertifiedExchange memory certified = _answer();
         certified.batch.operatorSetId = SET + 1;
@@ -132,7 +146,7 @@ contract VouchConsumerTest is ConsumerFixture {
 
     function test_wrongProgramIsRefused() public {
         bytes32 another = keccak256("another program");
-        controller.setRelease(another, APP, true);
+        controller.setRelease(APP, another, true);
         CertifiedExchange memory certified = _answer();
         certified.batch.programId = another;
         _post(certified);
@@ -150,12 +164,12 @@ contract VouchConsumerTest is ConsumerFixture {
         CertifiedExchange memory certified = _answer();
         bytes32 unknown = keccak256("unknown");
         certified.batch.programId = unknown;
-        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownProgram.selector, unknown));
-        probe.consume(certified, unknown);
+        vm.expectRevert(abi.encodeWithSelector(IAppController.UnknownRelease.selector, APP, unknown));
+        probe.consume(certified, APP, unknown);
     }
 
     function test_programNotEligibleForImmediateIsRefused() public {
-        controller.setRelease(PROGRAM, APP, false);
+        controller.setRelease(APP, PROGRAM, false);
         _refused(_certified(0, "answer"), abi.encodeWithSelector(VouchConsumer.NotImmediate.selector, PROGRAM));
     }
 
@@ -171,6 +185,16 @@ contract VouchConsumerTest is ConsumerFixture {
     function test_readsThatTheExchangeDoesNotNameAreRefused() public {
         CertifiedExchange memory certified = _certified(0, "answer");
         certified.readsLength = 1;
+        _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
+        (certified.readsLength, certified.readsPagesRoot) = (0, keccak256("read"));
+        _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
+    }
+
+    function test_readsThatTheExchangeNamesAndTheCallerHidesAreRefused() public {
+        CertifiedExchange memory certified = _answer();
+        certified.exchange.readsHash = _pageRoot("read");
+        _seal(certified);
+        _post(certified);
         _refused(certified, abi.encodePacked(VouchConsumer.ReadsInImmediate.selector));
     }
 
@@ -262,7 +286,7 @@ contract VouchConsumerTest is ConsumerFixture {
         contractClient.accept(
             MessageHashUtils.toTypedDataHash(registry.domainSeparator(), certified.exchange.requestId)
         );
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
     }
 
     function test_requestWithATimeAfterItsPostIsRefused() public {
@@ -271,7 +295,7 @@ contract VouchConsumerTest is ConsumerFixture {
         certified.request.time = recordedAt;
         _seal(certified);
         _post(certified);
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
         certified.request.time = recordedAt + 1;
         _seal(certified);
         _post(certified);
@@ -286,7 +310,7 @@ contract VouchConsumerTest is ConsumerFixture {
         certified.request.deadline = recordedAt;
         _seal(certified);
         _post(certified);
-        probe.consume(certified, PROGRAM);
+        probe.consume(certified, APP, PROGRAM);
         certified.request.deadline = recordedAt - 1;
         _seal(certified);
         _post(certified);
@@ -305,7 +329,7 @@ contract VouchConsumerTest is ConsumerFixture {
         bytes memory reason = abi.encodeWithSelector(VouchConsumer.AboveDemandLimit.selector, 65_537, 65_536);
         _refused(certified, reason);
         _refused(_certified(0, new bytes(65_537)), reason);
-        probe.consume(_certified(0, new bytes(65_536)), PROGRAM);
+        probe.consume(_certified(0, new bytes(65_536)), APP, PROGRAM);
     }
 
     function test_payloadLengthThatIsNotThePayloadsIsRefused() public {
@@ -329,7 +353,7 @@ contract VouchConsumerTest is ConsumerFixture {
         for (uint256 i = 0; i < output.length; i += 1_000) {
             output[i] = keccak256(abi.encode(seed, i))[0];
         }
-        (, bytes memory seen) = probe.consume(_certified(0, output), PROGRAM);
+        (, bytes memory seen) = probe.consume(_certified(0, output), APP, PROGRAM);
         assertEq(keccak256(seen), keccak256(output));
     }
 }

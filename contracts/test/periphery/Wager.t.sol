@@ -243,11 +243,15 @@ contract WagerShowTest is WagerFixture {
         IWager.Verdict memory verdict = _verdict(IWager.State.Resignation, IWager.Side.White, _line(10));
         (verdict.white, verdict.black) = (black, white);
         _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, black, white));
+        (verdict.white, verdict.black) = (client, black);
+        _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, client, black));
+        (verdict.white, verdict.black) = (white, client);
+        _refuse(verdict, abi.encodeWithSelector(IWager.OtherPlayers.selector, white, client));
     }
 
     function test_answerOfAnotherProgramIsRefused() public {
         bytes32 another = keccak256("another program");
-        controller.setRelease(another, APP, true);
+        controller.setRelease(APP, another, true);
         CertifiedExchange memory certified =
             _unposted(0, abi.encode(_verdict(IWager.State.Resignation, IWager.Side.White, _line(10))));
         (certified.batch.programId, certified.request.programId) = (another, another);

@@ -25,7 +25,7 @@ abstract contract WagerFixture is ConsumerFixture {
     function _deployWager() internal {
         _deployStandIns();
         token = new DemoToken("Demo", "DEMO");
-        wagers = new Wager(_registry(), _controller(), token, PROGRAM, CLOCK, REFUND_DELAY);
+        wagers = new Wager(_registry(), _controller(), token, APP, PROGRAM, CLOCK, REFUND_DELAY);
         (white, black) = (makeAddr("white"), makeAddr("black"));
         _fund(white);
         _fund(black);

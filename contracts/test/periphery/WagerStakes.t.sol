@@ -131,14 +131,14 @@ contract WagerStakesTest is WagerFixture {
 
     function test_delaysOfZeroAreRefused() public {
         vm.expectRevert(IWager.ZeroDelay.selector);
-        new Wager(_registry(), _controller(), token, PROGRAM, 0, REFUND_DELAY);
+        new Wager(_registry(), _controller(), token, APP, PROGRAM, 0, REFUND_DELAY);
         vm.expectRevert(IWager.ZeroDelay.selector);
-        new Wager(_registry(), _controller(), token, PROGRAM, CLOCK, 0);
+        new Wager(_registry(), _controller(), token, APP, PROGRAM, CLOCK, 0);
     }
 
     function test_tokenThatTakesAFeeIsRefused() public {
         FeeToken fee = new FeeToken();
-        wagers = new Wager(_registry(), _controller(), fee, PROGRAM, CLOCK, REFUND_DELAY);
+        wagers = new Wager(_registry(), _controller(), fee, APP, PROGRAM, CLOCK, REFUND_DELAY);
         fee.mint(white, STAKE);
         vm.startPrank(white);
         fee.approve(address(wagers), STAKE);
@@ -148,7 +148,7 @@ contract WagerStakesTest is WagerFixture {
 
     function _withHostileToken() private returns (HostileToken hostile) {
         hostile = new HostileToken();
-        wagers = new Wager(_registry(), _controller(), hostile, PROGRAM, CLOCK, REFUND_DELAY);
+        wagers = new Wager(_registry(), _controller(), hostile, APP, PROGRAM, CLOCK, REFUND_DELAY);
         address[2] memory players = [white, black];
         for (uint256 i = 0; i < 2; ++i) {
             hostile.mint(players[i], STAKE);

@@ -17,7 +17,7 @@ contract WagerVerdictsTest is WagerFixture {
         _json = vm.readFile(string.concat(vm.projectRoot(), "/../vectors/referee.json"));
         address place = vm.parseJsonAddress(_json, ".contract");
         token = new DemoToken("Demo", "DEMO");
-        bytes memory arguments = abi.encode(registry, controller, token, PROGRAM, CLOCK, REFUND_DELAY);
+        bytes memory arguments = abi.encode(registry, controller, token, APP, PROGRAM, CLOCK, REFUND_DELAY);
         vm.etch(place, bytes.concat(type(Wager).creationCode, arguments));
         // Runs the constructor at the address that the fixture's moves are signed for.
         (bool ok, bytes memory code) = place.call("");

@@ -5,6 +5,7 @@ import {IAppController} from "../../src/interfaces/IAppController.sol";
 import {IBN254CertificateVerifier} from "../../src/interfaces/IBN254CertificateVerifier.sol";
 import {IEquivocationSlasher} from "../../src/interfaces/IEquivocationSlasher.sol";
 import {ISlashRouter} from "../../src/interfaces/ISlashRouter.sol";
+import {BN254} from "../../src/libraries/BN254.sol";
 import {Batch, Program} from "../../src/libraries/VouchTypes.sol";
 import {Keys} from "../Keys.sol";
 import {EquivocationFixture} from "./EquivocationFixture.sol";
@@ -107,7 +108,8 @@ contract EquivocationTest is EquivocationFixture {
         bytes32 otherApp = newApp(appParameters());
         (first.app, second.app) = (otherApp, otherApp);
         refuse(bySignature(LIAR, first), bySignature(LIAR, second), IEquivocationSlasher.WrongDeployment.selector);
-        // Of the other app's own set there is no table: these keys signed for another set.
+        // Of the other app's own set there is no table, also for the same program: these keys signed for another set.
+        publish(otherApp, wasmProgram());
         (first.operatorSetId, second.operatorSetId) = (set.id + 1, set.id + 1);
         refuse(bySignature(LIAR, first), bySignature(LIAR, second), IBN254CertificateVerifier.UnknownTable.selector);
     }
@@ -136,9 +138,25 @@ contract EquivocationTest is EquivocationFixture {
         refuse(bySignature(LIAR, first), forged, IBN254CertificateVerifier.InvalidSignature.selector);
     }
 
+    /// @dev In another table an index may be another operator's, so who did not sign would be somebody else.
+    function test_aCertificateUnderAnotherTable() public {
+        mine(1, SECONDS_PER_BLOCK);
+        uint32 later = verifier.updateOperatorTable(set, 0);
+        IEquivocationSlasher.SignedBatch memory forged = byCertificate(LIAR, second, none());
+        uint256 secret = 0;
+        for (uint256 i = 0; i < OPERATOR_COUNT; ++i) {
+            secret = addmod(secret, secretOf(i), BN254.R);
+        }
+        forged.certificate.referenceTimestamp = later;
+        bytes32 digest = verifier.calculateCertificateDigest(later, hashOf(second));
+        forged.certificate.signature = Keys.sign(secret, digest);
+        verifier.verifyHistoricCertificate(set, 0, forged.certificate);
+        refuse(bySignature(LIAR, first), forged, IEquivocationSlasher.CertificateOfAnotherBatch.selector);
+    }
+
     function test_anUnknownProgram() public {
         second.programId = keccak256("no program");
-        refuse(bySignature(LIAR, first), bySignature(LIAR, second), IAppController.UnknownProgram.selector);
+        refuse(bySignature(LIAR, first), bySignature(LIAR, second), IAppController.UnknownRelease.selector);
     }
 
     // Keys and tables.

@@ -14,6 +14,18 @@ contract SlashRouterTest is VouchFixture {
         deployVouch();
     }
 
+    function test_nobodyIsAModuleOrSettlementOrAddsThem() public {
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        new SlashRouter(allocationManager, address(0), moduleAdder, ADD_DELAY_BLOCKS);
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        new SlashRouter(allocationManager, module, address(0), ADD_DELAY_BLOCKS);
+        vm.startPrank(moduleAdder);
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        router.queueModule(address(0));
+        vm.expectRevert(ISlashRouter.ZeroAddress.selector);
+        router.queueSettlement(address(0));
+    }
+
     // Slashing.
 
     function test_aModuleTakesTheWholeAllocation() public {

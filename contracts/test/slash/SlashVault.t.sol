@@ -78,6 +78,12 @@ contract SlashVaultTest is VouchFixture {
         vm.roll(block.number + ADD_DELAY_BLOCKS);
         router.addSettlement();
         vm.stopPrank();
+        address[3] memory others = [moduleAdder, address(equivocationSlasher), operatorOf(0)];
+        for (uint256 i = 0; i < others.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ISlashRouter.NotSettlement.selector, others[i]));
+            vm.prank(others[i]);
+            router.release(set, address(token), others[i], 1);
+        }
         vm.prank(settlement);
         router.release(set, address(token), makeAddr("harmed"), 3 ether);
         assertEq(token.balanceOf(makeAddr("harmed")), 3 ether);

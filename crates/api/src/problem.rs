@@ -84,7 +84,8 @@ impl ProblemCode {
 pub struct Answered {
     #[schema(value_type = String)]
     pub operator: Address,
-    /// `silent`, `refused: why`, or the leaf that it reported.
+    /// What it said to the call (the leaf that it reported, or why it gave none), or to the proposal of the call's batch
+    /// (`signed`, or why it did not).
     pub answer: String,
 }
 

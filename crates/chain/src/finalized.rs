@@ -99,6 +99,19 @@ impl Finalized {
         Ok(block)
     }
 
+    /// Checks that an earlier finalized block is still the one that was seen. A view that lags behind it proves nothing
+    /// yet: the block is checked once it is there.
+    ///
+    /// # Errors
+    /// [`Error::HistoryChanged`] when it is another one: nothing may be built on such a chain.
+    pub async fn check_history(&self, number: u64, expected: B256) -> Result<(), Error> {
+        if self.block.number < number {
+            return Ok(());
+        }
+        let found = self.block_at(number).await?.hash;
+        if found == expected { Ok(()) } else { Err(Error::HistoryChanged { number, expected, found }) }
+    }
+
     /// The events of `addresses` with one of the first topics `topics` (any when empty) from block `from` to `to`,
     /// both included, in the order in which they happened. Asked for in pages of [`PAGE_BLOCKS_MAX`].
     ///

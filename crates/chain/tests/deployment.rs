@@ -266,7 +266,7 @@ async fn a_table_is_rebuilt_from_its_event_and_held_against_the_state() {
 async fn what_was_published_reads_back() {
     let cloud = cloud().await;
     let view = cloud.network.view().await.unwrap();
-    let release = cloud.network.release(&view, cloud.program.id()).await.unwrap();
+    let release = cloud.network.release(&view, cloud.app.id, cloud.program.id()).await.unwrap();
     assert_eq!(
         (&release.program, release.app, release.wasm, release.immediate),
         (&cloud.program, cloud.app.id, true, true)
@@ -277,8 +277,29 @@ async fn what_was_published_reads_back() {
     let found = cloud.network.key_of(&view, cloud.app.operator_set_id, operator.sender.address()).await.unwrap();
     assert_eq!(found, Some((*key.g1(), *key.g2())));
     assert_eq!(cloud.network.key_of(&view, cloud.app.operator_set_id, Address::ZERO).await.unwrap(), None);
-    let missing = cloud.network.release(&view, Program::default().id()).await.unwrap_err();
-    assert_eq!(missing.revert_name(), Some("UnknownProgram"), "{missing}");
+    let missing = cloud.network.release(&view, cloud.app.id, Program::default().id()).await.unwrap_err();
+    assert_eq!(missing.revert_name(), Some("UnknownRelease"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_release_that_another_app_published_first_is_still_the_developers_to_publish() {
+    let cloud = cloud().await;
+    let (network, program) = (&cloud.network, Program { artifact_digest: B256::repeat_byte(8), ..program() });
+    let App { profile, threshold_bips, strategies, minimum_stake, required_stake, .. } = cloud.app.clone();
+    let metadata_uri = String::new();
+    let new = NewApp { profile, threshold_bips, strategies, minimum_stake, required_stake, metadata_uri };
+    let attacker = cloud.local.sender().await;
+    let attackers = network.create_app(&attacker, &new).await.unwrap();
+    network.publish_release(&attacker, attackers.id, &program, "file:///elsewhere").await.unwrap();
+    network.publish_release(&cloud.owner, cloud.app.id, &program, "file:///artifact").await.unwrap();
+    let twice = network.publish_release(&cloud.owner, cloud.app.id, &program, "").await.unwrap_err();
+    assert_eq!(twice.revert_name(), Some("ReleaseExists"), "{twice}");
+    cloud.local.anvil.mine(3).await.unwrap();
+    let view = network.view().await.unwrap();
+    for (app, uri) in [(attackers.id, "file:///elsewhere"), (cloud.app.id, "file:///artifact")] {
+        let release = network.release(&view, app, program.id()).await.unwrap();
+        assert_eq!((release.app, release.uri.as_str()), (app, uri));
+    }
 }
 
 #[tokio::test]
@@ -366,7 +387,8 @@ async fn a_wager_is_opened_and_joined() {
     let cloud = cloud().await;
     let (network, white, black) = (&cloud.network, cloud.local.sender().await, cloud.local.sender().await);
     let token = network.contracts().stakes[0].token;
-    let contract = network.deploy_wager(&cloud.owner, token, cloud.program.id(), 60, 600).await.unwrap();
+    let release = (cloud.app.id, cloud.program.id());
+    let contract = network.deploy_wager(&cloud.owner, token, release, 60, 600).await.unwrap();
     for player in [&white, &black] {
         network.mint(player, token, player.address(), U256::from(1_000)).await.unwrap();
     }

@@ -190,7 +190,7 @@ pub async fn anvil_of(network: &Network) -> Option<Anvil> {
     Anvil::of(network.chain()).await.ok()
 }
 
-fn lie_failure(lie: &vouch_sdk::Lie) -> Failure {
+pub fn lie_failure(lie: &vouch_sdk::Lie) -> Failure {
     let message = format!("the receipt does not hold: {}", chain_of(lie));
     let details = serde_json::json!({ "check": lie.check() });
     Failure::verification(message, "do not act on it; ask the gateway for the request's receipt again, or another one")

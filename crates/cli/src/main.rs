@@ -26,20 +26,19 @@ struct Arguments {
     command: Command,
 }
 
-#[expect(clippy::large_enum_variant, reason = "parsed once, and clap boxes no subcommand")]
 #[derive(Subcommand)]
 enum Command {
     /// Run a whole local cloud: chain, contracts, four operators and a gateway
     Up(command::up::Arguments),
     /// Check that this machine can run Vouch; one line and one command for each missing thing
     Doctor(command::doctor::Arguments),
-    /// Write, deploy, call and inspect apps
+    /// Write, run, deploy, call and inspect apps
     #[command(subcommand)]
     App(command::app::Command),
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
-    /// Show a receipt, or verify it against the chain alone
+    /// Show a receipt, verify it against the chain alone, or bring it to a contract
     #[command(subcommand)]
     Receipt(command::receipt::Command),
     /// Run roles of a node from a configuration file

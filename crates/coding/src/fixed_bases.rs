@@ -13,6 +13,9 @@ use vouch_core::points::{Fr, G1Affine};
 /// One more than the bits of a scalar, because signed digits carry.
 const SCALAR_BITS: usize = Fr::MODULUS_BIT_SIZE as usize + 1;
 
+/// From so many additions on, a second thread is worth its start.
+const PARALLEL_MIN: usize = 4_096;
+
 /// Points with their tables.
 pub(crate) struct FixedBases {
     /// Bits of a window.
@@ -47,11 +50,21 @@ impl FixedBases {
     pub fn multiply(&self, scalars: &[Fr]) -> G1Projective {
         debug_assert_eq!(scalars.len(), self.count, "one scalar for each base");
         let entries = self.entries(scalars);
-        let (mut points, mut lengths) = self.sorted(&entries);
-        while lengths.iter().any(|length| *length > 1) {
-            add_pairs(&mut points, &mut lengths);
+        let (points, lengths) = self.sorted(&entries);
+        if points.len() < PARALLEL_MIN {
+            return bucket_sums(points, lengths).weighted;
         }
-        weighted_sum(&points, &lengths)
+        // Two halves of about as many points: a batch waits for its commitment and nothing else can be done for it.
+        let (middle, split) = middle(&lengths);
+        let (low, high) = (points[..split].to_vec(), points[split..].to_vec());
+        let (low_lengths, high_lengths) = (lengths[..middle].to_vec(), lengths[middle..].to_vec());
+        let (low, high) = std::thread::scope(|scope| {
+            let high = scope.spawn(|| bucket_sums(high, high_lengths));
+            let low = bucket_sums(low, low_lengths);
+            (low, high.join())
+        });
+        let high = high.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        low.weighted + high.weighted + high.plain * Fr::from(middle as u64)
     }
 
     fn entries(&self, scalars: &[Fr]) -> Vec<Entry> {
@@ -86,6 +99,33 @@ impl FixedBases {
         }
         (points, lengths)
     }
+}
+
+/// The sums of some neighbouring buckets.
+struct Sums {
+    /// The first bucket's points once, the second's twice, and so on.
+    weighted: G1Projective,
+    /// Every point once.
+    plain: G1Projective,
+}
+
+fn bucket_sums(mut points: Vec<G1Affine>, mut lengths: Vec<usize>) -> Sums {
+    while lengths.iter().any(|length| *length > 1) {
+        add_pairs(&mut points, &mut lengths);
+    }
+    weighted_sum(&points, &lengths)
+}
+
+/// The first bucket of the upper half of all points, and how many points are below it.
+fn middle(lengths: &[usize]) -> (usize, usize) {
+    let half = lengths.iter().sum::<usize>() / 2;
+    let mut below = 0;
+    let reaches = |length: &usize| {
+        below += length;
+        below >= half
+    };
+    let bucket = lengths.iter().position(reaches).map_or(lengths.len(), |last| last + 1);
+    (bucket, below)
 }
 
 /// `length` bits of a number from bit `start`.
@@ -164,7 +204,7 @@ fn add(left: &G1Affine, right: &G1Affine, inverse: Fq) -> G1Affine {
 }
 
 /// Bucket k's point, if any, counts k + 1 times: a sum of running sums from the last bucket on.
-fn weighted_sum(points: &[G1Affine], lengths: &[usize]) -> G1Projective {
+fn weighted_sum(points: &[G1Affine], lengths: &[usize]) -> Sums {
     let (mut running, mut sum) = (G1Projective::ZERO, G1Projective::ZERO);
     let mut points = points.iter().rev();
     for length in lengths.iter().rev() {
@@ -173,7 +213,7 @@ fn weighted_sum(points: &[G1Affine], lengths: &[usize]) -> G1Projective {
         }
         sum += running;
     }
-    sum
+    Sums { weighted: sum, plain: running }
 }
 
 #[cfg(test)]
@@ -208,6 +248,18 @@ mod tests {
         for scalar in [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(16), Fr::from(17), Fr::from(u64::MAX), -Fr::from(16)] {
             check(&bases, &[scalar; 32]);
             check(&bases[..1], &[scalar]);
+        }
+    }
+
+    /// Many points: two threads, also where one of them has (nearly) all the work.
+    #[test]
+    fn halves_add_up() {
+        let bases: Vec<G1Affine> = (1..=256).map(base).collect();
+        let mixed: Vec<Fr> = (1..=256u64).map(|index| Fr::from(index).inverse().unwrap()).collect();
+        check(&bases, &mixed);
+        let same_digit = Fr::from_le_bytes_mod_order(&[0x11; 31]);
+        for scalar in [same_digit, -same_digit, mixed[9], -Fr::ONE] {
+            check(&bases, &[scalar; 256]);
         }
     }
 

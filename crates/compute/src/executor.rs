@@ -22,11 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::Semaphore;
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
-use vouch_core::{Batch, OperatorId, ProgramId, certificate};
+use vouch_core::{AppId, Batch, OperatorId, ProgramId, certificate};
 
 use crate::driver::Loaded;
 use crate::evidence::Evidence;
@@ -84,8 +84,8 @@ impl Config {
 
 /// Finds programs for the executor: fetches the artifact and loads it through a driver.
 pub trait Programs: Send + Sync + 'static {
-    /// Blocks while the program is fetched and compiled; quick when it is ready. The error is for people.
-    fn load(&self, program: ProgramId) -> Result<Arc<dyn Loaded>, String>;
+    /// Blocks while a program that `app` published is fetched and compiled; quick when it is ready. The error is for people.
+    fn load(&self, app: AppId, program: ProgramId) -> Result<Arc<dyn Loaded>, String>;
 }
 
 /// The keys of an executor.
@@ -130,6 +130,8 @@ struct Inner {
     programs: Arc<dyn Programs>,
     srs: Arc<Srs>,
     transport: [u8; 32],
+    /// Of the domain under which clients sign.
+    separator: B256,
     memory: Arc<ExecutorMemory>,
     results: Arc<Results>,
     standings: Standings<ExecutorMemory>,
@@ -159,6 +161,7 @@ impl Executor {
             admitted: AtomicUsize::new(0),
             running: Arc::new(Semaphore::new(config.concurrency)),
             transport: keys.transport,
+            separator: crate::request::separator(&*chain),
             config,
             chain,
             programs,

@@ -11,6 +11,7 @@
 //! Dissent, wrong signatures and refusals are kept as evidence. While one batch is being signed the next one runs.
 
 pub mod agreement;
+pub mod callers;
 mod members;
 mod pipeline;
 pub mod queue;
@@ -35,12 +36,9 @@ use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::wire::{Answer, Call, Refusal, SignedRequest};
-use queue::{Limits, Waiting};
+use queue::Limits;
 use receipt::Receipt;
 use shared::{Admitted, Shared};
-
-/// How long a call outlives its own deadline, so that the pipeline can say who answered what.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Limits and waits of a gateway.
 #[derive(Clone, Debug)]
@@ -152,12 +150,6 @@ pub enum CallError {
     Gateway(String),
 }
 
-impl CallError {
-    fn no_quorum(waiting: &Waiting) -> Self {
-        Self::NoQuorum { answers: waiting.answers.to_vec() }
-    }
-}
-
 fn describe(answers: &[(OperatorId, String)]) -> String {
     if answers.is_empty() {
         return "nobody has answered".into();
@@ -196,11 +188,10 @@ impl Gateway {
             Admitted::Receipt(receipt) => return Ok(receipt),
             Admitted::Waiting(outcome) => outcome,
         };
-        let settled = tokio::time::timeout_at(deadline + LAST_MOMENT, outcome.wait_for(Option::is_some)).await;
-        match settled {
-            Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(CallError::NoQuorum { answers: Vec::new() })),
+        match tokio::time::timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
+            Ok(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(self.shared.callers.no_quorum(id))),
             Ok(Err(_)) => Err(CallError::Gateway("the call was given up".into())),
-            Err(_) => Err(CallError::NoQuorum { answers: Vec::new() }),
+            Err(_) => Err(self.shared.callers.no_quorum(id)),
         }
     }
 

@@ -1,7 +1,9 @@
 //! What must hold of a request before it runs. Pure.
 
-use vouch_core::{AppId, Domain, ProgramId, Request, ecdsa, pages};
+use alloy_primitives::{B256, U256};
+use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
+use crate::lane::chain::ChainView;
 use crate::wire::{Refusal, SignedRequest};
 
 /// What requests of one call are checked against.
@@ -15,8 +17,13 @@ pub struct Rules {
     pub deadline_ahead_seconds_max: u64,
     /// The program's limit.
     pub payload_bytes_max: u64,
-    /// Under which clients sign.
-    pub domain: Domain,
+    /// The separator of the domain under which clients sign.
+    pub separator: B256,
+}
+
+/// The separator of the domain under which clients of this deployment sign.
+pub fn separator(chain: &dyn ChainView) -> B256 {
+    Domain { chain_id: U256::from(chain.chain_id()), registry: chain.registry() }.separator()
 }
 
 impl Rules {
@@ -27,9 +34,9 @@ impl Rules {
         self.check_payload(signed)
     }
 
-    /// The client's EIP-712 signature, recovered once.
-    pub fn check_signature(&self, signed: &SignedRequest) -> Result<(), Refusal> {
-        let digest = signed.request.digest(&self.domain);
+    /// The client's EIP-712 signature, recovered once. `id`: the request's.
+    pub fn check_signature(&self, id: RequestId, signed: &SignedRequest) -> Result<(), Refusal> {
+        let digest = id.signing_digest(self.separator);
         ecdsa::verify(digest, &signed.signature, signed.request.client).map_err(|_| Refusal::WrongClientSignature)
     }
 

@@ -15,9 +15,9 @@ use crate::ids::BatchHash;
 use crate::merkle;
 use crate::points::{self, Fr, G1Affine, G2Affine};
 use crate::table::{OperatorInfo, OperatorTable, TableSummary, threshold};
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
-const TYPE: &str = "BN254Certificate(uint32 referenceTimestamp,bytes32 messageHash)";
+static TYPE: TypeString = TypeString::new("BN254Certificate(uint32 referenceTimestamp,bytes32 messageHash)");
 
 /// Why a certificate was refused. The fault of whoever assembled it, except [`Error::WrongTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ impl VerifiedCertificate {
 
 /// What a member signs for a batch.
 pub fn digest(reference_timestamp: u32, message_hash: BatchHash) -> B256 {
-    Words::typed(TYPE).uint(reference_timestamp).bytes32(message_hash.0).hash()
+    Words::typed(&TYPE).uint(reference_timestamp).bytes32(message_hash.0).hash()
 }
 
 impl Certificate {

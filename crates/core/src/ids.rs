@@ -6,7 +6,7 @@ use std::str::FromStr;
 use alloy_primitives::{Address, B256, U256, hex};
 use serde::{Deserialize, Serialize};
 
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -86,12 +86,12 @@ id! {
     OperatorId
 }
 
-impl AppId {
-    const TYPE: &str = "App(uint256 chainId,address controller,uint32 operatorSetId)";
+static APP_TYPE: TypeString = TypeString::new("App(uint256 chainId,address controller,uint32 operatorSetId)");
 
+impl AppId {
     /// The app whose operators are the set `operator_set_id` (from 1) of the AVS `controller`.
     pub fn of(chain_id: U256, controller: Address, operator_set_id: u32) -> Self {
-        Self(Words::typed(Self::TYPE).uint256(chain_id).address(controller).uint(operator_set_id).hash())
+        Self(Words::typed(&APP_TYPE).uint256(chain_id).address(controller).uint(operator_set_id).hash())
     }
 }
 

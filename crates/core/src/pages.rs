@@ -6,12 +6,12 @@
 use alloy_primitives::{B256, keccak256};
 
 use crate::merkle;
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
 /// The length of every page but the last.
 pub const PAGE_BYTES: usize = 16_384;
 
-const TYPE: &str = "Pages(uint64 byteLength,bytes32 merkleRoot)";
+static TYPE: TypeString = TypeString::new("Pages(uint64 byteLength,bytes32 merkleRoot)");
 
 /// The page root of `bytes`.
 pub fn root(bytes: &[u8]) -> B256 {
@@ -25,7 +25,7 @@ pub fn merkle_root(bytes: &[u8]) -> B256 {
 
 /// The hash of a string of `byte_length` bytes whose pages have this Merkle root.
 pub fn page_root(byte_length: u64, merkle_root: B256) -> B256 {
-    Words::typed(TYPE).uint(byte_length).bytes32(merkle_root).hash()
+    Words::typed(&TYPE).uint(byte_length).bytes32(merkle_root).hash()
 }
 
 /// The number of pages of a string of `byte_length` bytes.

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, ProgramId, RequestId};
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
 mod batch;
 mod program;
@@ -32,19 +32,22 @@ pub struct Request {
     pub max_fee: U256,
 }
 
+static REQUEST_TYPE: TypeString = TypeString::new(
+    "Request(bytes32 app,bytes32 programId,address client,uint64 nonce,bytes32 payloadHash,uint64 time,\
+    uint64 seedBlock,uint64 deadline,uint256 maxFee)",
+);
+
 impl Request {
-    const TYPE: &str = "Request(bytes32 app,bytes32 programId,address client,uint64 nonce,bytes32 payloadHash,\
-        uint64 time,uint64 seedBlock,uint64 deadline,uint256 maxFee)";
     /// The length of [`Request::encode`].
     pub const ENCODED_LEN: usize = 9 * 32;
 
     pub fn id(&self) -> RequestId {
-        RequestId(self.words(Words::typed(Self::TYPE)).hash())
+        RequestId(self.words(Words::typed(&REQUEST_TYPE)).hash())
     }
 
     /// What the client signs: the EIP-712 digest under the domain of the deployment's BatchRegistry.
     pub fn digest(&self, domain: &Domain) -> B256 {
-        domain.digest(self.id().0)
+        self.id().signing_digest(domain.separator())
     }
 
     /// Nine words, as `abi.encode`.
@@ -74,15 +77,28 @@ pub struct Domain {
     pub registry: Address,
 }
 
+static DOMAIN_TYPE: TypeString =
+    TypeString::new("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+
 impl Domain {
-    const TYPE: &str = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
-
     pub fn separator(&self) -> B256 {
-        Words::typed(Self::TYPE).hashed(b"Vouch").hashed(b"1").uint256(self.chain_id).address(self.registry).hash()
+        Words::typed(&DOMAIN_TYPE).hashed(b"Vouch").hashed(b"1").uint256(self.chain_id).address(self.registry).hash()
     }
 
-    /// keccak256(0x1901 ‖ separator ‖ struct hash).
+    /// What is signed of a struct under this domain.
     pub fn digest(&self, struct_hash: B256) -> B256 {
-        keccak256([&[0x19, 0x01], self.separator().as_slice(), struct_hash.as_slice()].concat())
+        signed_digest(self.separator(), struct_hash)
     }
+}
+
+impl RequestId {
+    /// [`Request::digest`], for who has the id and the domain's separator.
+    pub fn signing_digest(self, separator: B256) -> B256 {
+        signed_digest(separator, self.0)
+    }
+}
+
+/// keccak256(0x1901 ‖ separator ‖ struct hash).
+fn signed_digest(separator: B256, struct_hash: B256) -> B256 {
+    keccak256([&[0x19, 0x01], separator.as_slice(), struct_hash.as_slice()].concat())
 }

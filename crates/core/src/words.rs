@@ -1,6 +1,24 @@
 //! Writes Solidity's `abi.encode` of static values: 32-byte words, big endian, left-padded.
 
+use std::sync::OnceLock;
+
 use alloy_primitives::{Address, B256, U256, keccak256};
+
+/// A type string, hashed once: it would be half the cost of a small struct's hash.
+pub(crate) struct TypeString {
+    text: &'static str,
+    hash: OnceLock<B256>,
+}
+
+impl TypeString {
+    pub const fn new(text: &'static str) -> Self {
+        Self { text, hash: OnceLock::new() }
+    }
+
+    fn hash(&self) -> B256 {
+        *self.hash.get_or_init(|| keccak256(self.text))
+    }
+}
 
 /// The words written so far.
 #[derive(Default)]
@@ -8,8 +26,9 @@ pub(crate) struct Words(Vec<u8>);
 
 impl Words {
     /// Starts a struct hash with the hash of its type string.
-    pub fn typed(type_string: &str) -> Self {
-        Self::default().bytes32(keccak256(type_string))
+    pub fn typed(type_string: &'static TypeString) -> Self {
+        // Room for the largest struct, the batch.
+        Self(Vec::with_capacity(18 * 32)).bytes32(type_string.hash())
     }
 
     pub fn bytes32(mut self, word: B256) -> Self {

@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_secs(1);
 const PREPARE_RETRY: Duration = Duration::from_secs(2);
 
 /// A program that is being made ready.
-type Preparing = (ProgramId, JoinHandle<Result<(), String>>);
+type Preparing = ((AppId, ProgramId), JoinHandle<Result<(), String>>);
 
 /// The operator's executors.
 pub struct ExecutorRole {
@@ -51,7 +51,7 @@ pub struct ExecutorRole {
     restored: bool,
     executors: RwLock<HashMap<AppId, Executor>>,
     /// Releases that were made ready, or the time at which to try again.
-    prepared: RwLock<HashMap<ProgramId, Option<Instant>>>,
+    prepared: RwLock<HashMap<(AppId, ProgramId), Option<Instant>>>,
     preparing: Mutex<Option<Preparing>>,
 }
 
@@ -122,34 +122,35 @@ impl ExecutorRole {
         if preparing.as_ref().is_some_and(|(_, task)| !task.is_finished()) {
             return;
         }
-        if let Some((program, task)) = preparing.take() {
+        if let Some((release, task)) = preparing.take() {
+            let (app, program) = release;
             // A task that panicked is tried again, like one that failed.
             match task.now_or_never() {
                 Some(Ok(Ok(()))) => {
-                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(program, None);
-                    tracing::info!(%program, "node.executor.program.ready");
+                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(release, None);
+                    tracing::info!(%app, %program, "node.executor.program.ready");
                 }
                 Some(Ok(Err(error))) => {
                     let wait = Some(Instant::now() + PREPARE_RETRY);
-                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(program, wait);
-                    tracing::debug!(%program, error, "node.executor.program.prepare");
+                    self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(release, wait);
+                    tracing::debug!(%app, %program, error, "node.executor.program.prepare");
                 }
                 _ => {}
             }
         }
-        if let Some(program) = self.next_unprepared() {
+        if let Some((app, program)) = self.next_unprepared() {
             let programs = Arc::clone(&self.programs);
-            let task = tokio::task::spawn_blocking(move || programs.load(program).map(|_| ()));
-            *preparing = Some((program, task));
+            let task = tokio::task::spawn_blocking(move || programs.load(app, program).map(|_| ()));
+            *preparing = Some(((app, program), task));
         }
     }
 
-    fn next_unprepared(&self) -> Option<ProgramId> {
+    fn next_unprepared(&self) -> Option<(AppId, ProgramId)> {
         let prepared = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
         let joined = self.executors.read().unwrap_or_else(PoisonError::into_inner);
         let records = self.mirror.app_records().into_iter().filter(|(app, _)| joined.contains_key(app));
-        let newest = records.filter_map(|(_, record)| record.releases.last().map(|(program, _)| *program));
-        newest.into_iter().find(|program| match prepared.get(program) {
+        let newest = records.filter_map(|(app, record)| record.releases.last().map(|(program, _)| (app, *program)));
+        newest.into_iter().find(|release| match prepared.get(release) {
             None => true,
             Some(None) => false,
             Some(Some(retry_at)) => *retry_at <= Instant::now(),

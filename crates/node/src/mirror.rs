@@ -75,7 +75,12 @@ impl Mirror {
 
     async fn follow(&self) -> Result<(), Error> {
         let view = self.chain.finalized().await?;
-        if view.block().number > self.read().head.number { self.advance(&view).await } else { Ok(()) }
+        let (head, hash) = {
+            let state = self.read();
+            (state.head.number, state.head_hash)
+        };
+        view.check_history(head, hash).await?;
+        if view.block().number > head { self.advance(&view).await } else { Ok(()) }
     }
 
     async fn advance(&self, view: &Finalized) -> Result<(), Error> {
@@ -94,6 +99,7 @@ impl Mirror {
             next.set_lane(lane, state);
         }
         next.head = Head { number: view.block().number, timestamp: view.block().timestamp };
+        next.head_hash = view.block().hash;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
         self.clock.observe(*view.block(), learned_at);
         self.head.send_replace(view.block().number);
@@ -157,9 +163,9 @@ impl Mirror {
         self.read().releases.values().any(|release| release.program.artifact_digest == digest)
     }
 
-    /// The URI that a release was published with.
-    pub fn release_uri(&self, program: ProgramId) -> Option<Arc<str>> {
-        self.read().uris.get(&program).cloned()
+    /// The URI that the app published the program with.
+    pub fn release_uri(&self, app: AppId, program: ProgramId) -> Option<Arc<str>> {
+        self.read().uris.get(&(app, program)).cloned()
     }
 
     /// App and operator of a BLS key that was in some table.
@@ -202,8 +208,8 @@ impl ChainView for Mirror {
         self.read().apps.get(&app).map(|app| app.state.clone())
     }
 
-    fn release(&self, program: ProgramId) -> Option<Arc<Release>> {
-        self.read().releases.get(&program).cloned()
+    fn release(&self, app: AppId, program: ProgramId) -> Option<Arc<Release>> {
+        self.read().releases.get(&(app, program)).cloned()
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {

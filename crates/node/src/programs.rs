@@ -13,7 +13,7 @@ use vouch_compute::driver::{Driver, Loaded};
 use vouch_compute::executor::Programs;
 use vouch_compute::program::{Interface, Limits, Program};
 use vouch_compute::wasm::WasmDriver;
-use vouch_core::{Program as Named, ProgramId};
+use vouch_core::{AppId, Program as Named, ProgramId};
 
 use crate::mirror::Mirror;
 
@@ -59,6 +59,7 @@ pub struct ProgramStore {
     sources: Vec<String>,
     http: reqwest::Client,
     runtime: Handle,
+    /// By program alone: what is ready is the same, whichever app's release it was made from.
     loaded: Mutex<HashMap<ProgramId, Entry>>,
 }
 
@@ -95,10 +96,11 @@ impl ProgramStore {
         entry
     }
 
-    fn prepare(&self, program: ProgramId) -> Result<Arc<dyn Loaded>, String> {
+    /// From the app's own release: whoever published the same program elsewhere may have given it another URI.
+    fn prepare(&self, app: AppId, program: ProgramId) -> Result<Arc<dyn Loaded>, String> {
         use vouch_compute::lane::chain::ChainView;
-        let release = self.mirror.release(program).ok_or("the program is no release that is finalized")?;
-        let uri = self.mirror.release_uri(program).unwrap_or_default();
+        let release = self.mirror.release(app, program).ok_or("the program is no finalized release of the app")?;
+        let uri = self.mirror.release_uri(app, program).unwrap_or_default();
         let runnable = runnable(&release.program, Settings::from_uri(&uri)?)?;
         let digest = runnable.artifact_digest;
         if self.artifacts.path(digest).is_err() {
@@ -141,13 +143,13 @@ impl ProgramStore {
 }
 
 impl Programs for ProgramStore {
-    fn load(&self, program: ProgramId) -> Result<Arc<dyn Loaded>, String> {
+    fn load(&self, app: AppId, program: ProgramId) -> Result<Arc<dyn Loaded>, String> {
         let entry = self.entry(program);
         let mut slot = entry.slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = slot.as_ref() {
             return Ok(Arc::clone(loaded));
         }
-        let loaded = self.prepare(program)?;
+        let loaded = self.prepare(app, program)?;
         *slot = Some(Arc::clone(&loaded));
         Ok(loaded)
     }

@@ -177,7 +177,7 @@ impl Client {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.send(call, left).await {
-                Err(Error::Refused(problem)) if needs_time(&problem) && !left.is_zero() => {
+                Err(Error::Refused(problem)) if needs_time(&problem) && Instant::now() + RETRY_INTERVAL < end => {
                     tracing::debug!(code = ?problem.code, "sdk.call.again");
                     tokio::time::sleep(RETRY_INTERVAL).await;
                 }

@@ -53,7 +53,7 @@ pub enum Lie {
     CertificateOfAnotherBatch { certificate: B256, batch: B256 },
     #[error("the certificate names the table of {certificate}, the batch that of {batch}")]
     CertificateOfAnotherTable { certificate: u32, batch: u32 },
-    #[error("program {program} is a release of app {found}, not {expected}")]
+    #[error("it was held against app {found}'s release of program {program}; its batch names app {expected}")]
     ReleaseOfAnotherApp { program: B256, expected: B256, found: B256 },
     #[error("its batch names operator set {found}; the app's is {expected}")]
     AnotherSet { expected: u32, found: u32 },

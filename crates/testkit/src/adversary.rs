@@ -1,4 +1,9 @@
 //! Nodes that lie: processes of their own that speak the real protocol over HTTP.
+//!
+//! A lying gateway has the lane's real key and does its part of the first round honestly, so that a refusal is about the
+//! lie alone. A lying executor is a whole honest node whose answers are changed on their way out, or one that ends in the
+//! middle of its work.
 
 pub mod executor;
 pub mod gateway;
+mod peer;

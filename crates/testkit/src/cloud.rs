@@ -16,13 +16,15 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use vouch_chain::keys::{self, PasswordSource};
 use vouch_chain::{Chain, Deployment, Network, Sender, client, sender};
+use vouch_core::bls::SecretKey;
+use vouch_node::config::Config;
 
 /// How long a cloud may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long one command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(240);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(50);
 
 /// `cloud.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -160,6 +162,19 @@ impl Cloud {
         Ok(keys::read_ecdsa(&self.folder.join(&entry.keystore), &password)?)
     }
 
+    /// The file that describes a node.
+    pub fn config_file(&self, node: &str) -> Result<PathBuf> {
+        Ok(self.folder.join(&self.node(node)?.config))
+    }
+
+    /// An operator's BLS key for an operator set.
+    pub fn bls_key(&self, operator: &str, set: u32) -> Result<SecretKey> {
+        let config = Config::load(&self.config_file(operator)?)?;
+        let executor = config.executor.with_context(|| format!("{operator} is no operator"))?;
+        let password = PasswordSource::File(executor.password_file).read()?;
+        Ok(keys::read_bls(&executor.bls_dir.join(format!("set-{set}.json")), &password)?)
+    }
+
     pub fn sender(&self, network: &Network, account: &str) -> Result<Sender> {
         Ok(Sender::new(network.chain().clone(), self.signer(account)?, sender::Config::default()))
     }
@@ -178,10 +193,11 @@ impl Cloud {
         self.wait_gone(node).await
     }
 
+    /// Waits until the process itself is gone, and with it its hold on its stores; `vouch up` reaps it.
     async fn wait_gone(&self, node: &Node) -> Result<()> {
         let deadline = Instant::now() + STOP_TIMEOUT;
-        while reqwest::get(format!("{}/v1/status", node.url)).await.is_ok() {
-            ensure!(Instant::now() < deadline, "{} still answers", node.url);
+        while kill(Pid::from_raw(node.pid), None).is_ok() {
+            ensure!(Instant::now() < deadline, "process {} of {} goes on", node.pid, node.url);
             tokio::time::sleep(POLL).await;
         }
         Ok(())
@@ -204,7 +220,7 @@ impl Cloud {
     /// Starts a node as [`Cloud::restart_node`] does, and waits for nothing; its log lies with the others.
     pub fn spawn_node(&self, name: &str) -> Result<Child> {
         let mut command = std::process::Command::new(&self.binary);
-        command.args(["node", "--config"]).arg(self.folder.join(&self.node(name)?.config));
+        command.args(["node", "--config"]).arg(self.config_file(name)?);
         self.spawn_logged(command, &format!("{name}-again"))
     }
 

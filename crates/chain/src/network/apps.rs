@@ -41,7 +41,7 @@ pub struct App {
     pub required_stake: Vec<U256>,
 }
 
-/// A release as the chain has it.
+/// An app's release as the chain has it; other apps may have published the same program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     pub program_id: ProgramId,
@@ -122,7 +122,7 @@ impl Network {
     /// Publishes a program under an app of the sender's.
     ///
     /// # Errors
-    /// [`Error::Reverted`] when the sender is not the owner, the program is published or invalid.
+    /// [`Error::Reverted`] when the sender is not the owner, the app has published the program or it is invalid.
     pub async fn publish_release(
         &self,
         sender: &Sender,
@@ -140,17 +140,17 @@ impl Network {
         Ok(program.id())
     }
 
-    /// A release with its program, which is rebuilt from its event and must hash to `program_id`.
+    /// An app's release with its program, which is rebuilt from its event and must hash to `program_id`.
     ///
     /// # Errors
-    /// [`Error::Reverted`] with `UnknownProgram`; [`Error::Inconsistent`] when the event is missing.
-    pub async fn release(&self, view: &Finalized, program_id: ProgramId) -> Result<Release, Error> {
+    /// [`Error::Reverted`] with `UnknownRelease`; [`Error::Inconsistent`] when the event is missing.
+    pub async fn release(&self, view: &Finalized, app: AppId, program_id: ProgramId) -> Result<Release, Error> {
         let controller = self.contracts().app_controller;
-        let call = app_controller::releaseInfoCall { programId: program_id.0 };
+        let call = app_controller::releaseInfoCall { app: app.0, programId: program_id.0 };
         let info = view.call(controller, &call).await?;
         let start = self.deployment.start_block;
         let events = view.events_at::<app_controller::ReleasePublished>(controller, info.publishedAt, start).await?;
-        let found = events.into_iter().find(|event| event.programId == program_id.0);
+        let found = events.into_iter().find(|event| (event.app, event.programId) == (app.0, program_id.0));
         let event = found.ok_or_else(|| Error::inconsistent("ReleasePublished", "the event is missing"))?;
         let program = Program::from(event.program);
         if program.id() != program_id {
@@ -158,7 +158,7 @@ impl Network {
         }
         Ok(Release {
             program_id,
-            app: AppId(info.app),
+            app,
             wasm: info.wasm,
             immediate: info.immediate,
             published_at: info.publishedAt,

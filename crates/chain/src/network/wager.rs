@@ -1,7 +1,7 @@
 //! The example's contract: stakes on a game that the referee program judges.
 
 use alloy_primitives::{Address, B256, U256};
-use vouch_core::ProgramId;
+use vouch_core::{AppId, ProgramId};
 
 use super::Network;
 use super::consume::CertifiedAnswer;
@@ -38,21 +38,21 @@ pub enum Outcome {
 }
 
 impl Network {
-    /// Deploys a wager contract that pays `token` on the answers of the program, an app's release.
+    /// Deploys a wager contract that pays `token` on the answers of the app's release of the program.
     ///
     /// # Errors
-    /// [`Error::Reverted`] when a delay is zero or the program is unknown.
+    /// [`Error::Reverted`] when a delay is zero.
     pub async fn deploy_wager(
         &self,
         sender: &Sender,
         token: Address,
-        program: ProgramId,
+        (app, program): (AppId, ProgramId),
         clock_seconds: u32,
         refund_delay_seconds: u32,
     ) -> Result<Address, Error> {
         let contracts = self.contracts();
-        let arguments =
-            (contracts.batch_registry, contracts.app_controller, token, program.0, clock_seconds, refund_delay_seconds);
+        let (registry, controller) = (contracts.batch_registry, contracts.app_controller);
+        let arguments = (registry, controller, token, app.0, program.0, clock_seconds, refund_delay_seconds);
         let code = artifacts::WAGER
             .creation_code(&arguments)
             .ok_or_else(|| Error::inconsistent("Wager", "its constructor takes other arguments"))?;

@@ -7,14 +7,17 @@ mod deploy;
 mod init;
 mod list;
 mod project;
+mod run;
 
-/// Write, deploy, call and inspect apps
+/// Write, run, deploy, call and inspect apps
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Start an app: a folder with vouch.toml and a program that works
     Init(init::Arguments),
     /// Turn an app's WebAssembly text into its artifact; other languages have their own build
     Build(build::Arguments),
+    /// Run an app here, as an operator would; says why it traps and what fuel it takes
+    Run(run::Arguments),
     /// Deploy an app and wait until it can be called; goes on where an earlier try ended
     Deploy(deploy::Arguments),
     /// Call an app; prints what its operators certified
@@ -31,6 +34,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Build(arguments) => build::run(&arguments, output),
+        Command::Run(arguments) => run::run(&arguments, output),
         Command::Deploy(arguments) => deploy::run(&arguments, output).await,
         Command::Call(arguments) => call::run(&arguments, output).await,
         Command::List(arguments) => list::list(&arguments, output).await,

@@ -73,11 +73,14 @@ fn compiler() -> Check {
     check("cc", result, "apt-get install build-essential")
 }
 
+/// Anvil is looked for in node_modules of this folder and of those above it, so this works outside the checkout as well.
+pub const INSTALL_ANVIL: &str = "npm install --no-save @foundry-rs/anvil@1.7.1";
+
 fn anvil_binary() -> Check {
     let result = anvil::find_binary()
         .map(|path| format!("anvil at {}", path.display()))
         .ok_or("anvil, the local chain, was not found in VOUCH_ANVIL, PATH or node_modules".to_owned());
-    check("anvil", result, "npm ci")
+    check("anvil", result, INSTALL_ANVIL)
 }
 
 /// Opening a driver checks the processor and that this process may map the memory that programs need.
@@ -125,4 +128,16 @@ fn loopback() -> Check {
         .map(|_| "127.0.0.1 has free ports".to_owned())
         .map_err(|error| format!("no port on 127.0.0.1: {error}"));
     check("network", result, "ip link set lo up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anvil_that_is_named_is_the_one_that_is_tested() {
+        let package: serde_json::Value = serde_json::from_str(include_str!("../../../../package.json")).unwrap();
+        let pinned = package["devDependencies"]["@foundry-rs/anvil"].as_str().unwrap();
+        assert!(INSTALL_ANVIL.ends_with(&format!("@foundry-rs/anvil@{pinned}")), "{pinned}");
+    }
 }

@@ -1,11 +1,13 @@
+use alloy_primitives::utils::format_units;
 use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
+use vouch_chain::bindings::token;
 use vouch_chain::network::App;
 use vouch_chain::{Finalized, Network};
 
 use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, count};
 
 /// Inspect operators
 #[derive(clap::Subcommand)]
@@ -47,6 +49,17 @@ struct Stake {
     strategy: Address,
     /// Delegated, its own included, in the token's smallest unit.
     shares: U256,
+    /// How many digits of `shares` stand behind the point when people read it.
+    decimals: u8,
+}
+
+impl Stake {
+    /// In whole tokens; in the smallest unit where a token claims more digits than there can be.
+    fn amount(&self) -> String {
+        let amount = format_units(self.shares, self.decimals).unwrap_or_else(|_| self.shares.to_string());
+        let plain = if amount.contains('.') { amount.trim_end_matches('0').trim_end_matches('.') } else { &amount };
+        format!("{plain} {}", self.symbol)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -115,7 +128,8 @@ async fn read_one(
     let mut stakes = Vec::new();
     for stake in &network.contracts().stakes {
         let shares = network.operator_shares(view, operator, stake.strategy).await?;
-        stakes.push(Stake { symbol: stake.symbol.clone(), strategy: stake.strategy, shares });
+        let decimals = view.call(stake.token, &token::decimalsCall {}).await?;
+        stakes.push(Stake { symbol: stake.symbol.clone(), strategy: stake.strategy, shares, decimals });
     }
     let mut memberships = Vec::new();
     for app in apps {
@@ -140,9 +154,8 @@ async fn weights(
 }
 
 fn line(info: &OperatorInfo) -> String {
-    let stakes =
-        info.stakes.iter().map(|stake| format!("{} {}", stake.shares, stake.symbol)).collect::<Vec<_>>().join(", ");
-    format!("{}  {stakes}, {} apps", info.operator, info.apps.len())
+    let stakes = info.stakes.iter().map(Stake::amount).collect::<Vec<_>>().join(", ");
+    format!("{}  {stakes}, {}", info.operator, count(info.apps.len(), "app"))
 }
 
 fn describe(info: &OperatorInfo) -> String {
@@ -150,9 +163,7 @@ fn describe(info: &OperatorInfo) -> String {
         info.allocation_delay_blocks.map_or("not in effect yet".to_owned(), |blocks| format!("{blocks} blocks"));
     let mut lines =
         vec![format!("operator   {}", info.operator), format!("delay      {delay} until an allocation counts")];
-    lines.extend(
-        info.stakes.iter().map(|stake| format!("stake      {} {} in {}", stake.shares, stake.symbol, stake.strategy)),
-    );
+    lines.extend(info.stakes.iter().map(|stake| format!("stake      {} in {}", stake.amount(), stake.strategy)));
     lines.extend(info.apps.iter().map(|membership| {
         let weights = membership.weights.as_ref().map_or("in no table yet".to_owned(), |weights| {
             format!("weights {}", weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
@@ -160,4 +171,22 @@ fn describe(info: &OperatorInfo) -> String {
         format!("app        {} (set {}), {weights}", membership.app, membership.operator_set_id)
     }));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stake(shares: u64, decimals: u8) -> Stake {
+        Stake { symbol: "ABC".to_owned(), strategy: Address::ZERO, shares: U256::from(shares), decimals }
+    }
+
+    #[test]
+    fn stake_is_told_in_whole_tokens() {
+        assert_eq!(stake(40_000_000, 6).amount(), "40 ABC");
+        assert_eq!(stake(1_250_000, 6).amount(), "1.25 ABC");
+        assert_eq!(stake(400, 0).amount(), "400 ABC");
+        assert_eq!(stake(0, 18).amount(), "0 ABC");
+        assert_eq!(stake(400, u8::MAX).amount(), "400 ABC");
+    }
 }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use serde_json::{Value, json};
 use vouch_api::Receipt;
 use vouch_core::Status;
@@ -8,18 +8,25 @@ use vouch_sdk::{Consumption, Standing, VerifiedReceipt};
 
 use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, percent};
+
+mod calldata;
+mod post;
 
 /// The largest receipt file: the largest output in hexadecimal, with its proofs.
 const RECEIPT_BYTES_MAX: u64 = 132 << 20;
 
-/// Show a receipt, or verify it against the chain alone
+/// Show a receipt, verify it against the chain alone, or bring it to a contract
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Show what a receipt claims; nothing is verified
     Show(ShowArguments),
     /// Verify a receipt, trusting the chain alone
     Verify(VerifyArguments),
+    /// Wait until contracts may act on the answer; certifies its batch on chain where the gateway did not
+    Post(post::Arguments),
+    /// Print the call that shows the answer to a contract; nothing is verified
+    Calldata(calldata::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -44,6 +51,8 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Show(arguments) => show(&arguments, output).await,
         Command::Verify(arguments) => verify(&arguments, output).await,
+        Command::Post(arguments) => post::run(&arguments, output).await,
+        Command::Calldata(arguments) => calldata::run(&arguments, output),
     }
 }
 
@@ -147,6 +156,7 @@ pub fn verified_view(verified: &VerifiedReceipt) -> Value {
     };
     json!({
         "holds": true, "requestId": verified.request_id.0, "batchHash": verified.batch_hash.0,
+        "app": verified.app.0, "programId": verified.program_id.0,
         "status": status_name(verified.status),
         "signedWeight": verified.signed_weight.to_string(), "totalWeight": verified.total_weight.to_string(),
         "thresholdBips": verified.threshold_bips, "signers": verified.signers, "operators": verified.operators,
@@ -157,22 +167,27 @@ pub fn verified_view(verified: &VerifiedReceipt) -> Value {
     })
 }
 
+/// Who signed, for people; the exact weights are in the JSON.
+pub fn signers_line(verified: &VerifiedReceipt) -> String {
+    let share = percent(verified.signed_weight, verified.total_weight);
+    format!("{} of {} operators with {share} of the stake", verified.signers, verified.operators)
+}
+
 fn describe_verified(verified: &VerifiedReceipt) -> String {
     let lines = [
         "the receipt holds".to_owned(),
         format!("request    {}", verified.request_id),
+        format!("app        {}", verified.app),
+        format!("program    {}", verified.program_id),
         format!("batch      {}", verified.batch_hash),
         format!("status     {}", status_name(verified.status)),
         format!(
-            "signed by  {} of {} operators, {} of {} stake; {} of 10,000 are needed",
-            verified.signers,
-            verified.operators,
-            verified.signed_weight,
-            verified.total_weight,
-            verified.threshold_bips
+            "signed by  {}; {} are needed",
+            signers_line(verified),
+            percent(U256::from(verified.threshold_bips), U256::from(10_000))
         ),
         format!("posted     {}", verified.standing),
-        format!("contracts  {}", verified.consumption),
+        format!("on chain   {}", verified.consumption),
         format!("rests on   {}", verified.label),
         format!("as of      finalized block {} ({})", verified.as_of.number, verified.as_of.timestamp),
     ];

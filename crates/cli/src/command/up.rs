@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::select_all;
 use vouch_chain::anvil;
 
+use crate::command::doctor::INSTALL_ANVIL;
 use crate::command::node::stop_signal;
 use crate::failure::Failure;
 use crate::local::accounts::{self, Account, OPERATORS_MAX};
@@ -123,7 +124,7 @@ fn spawn_chain(port: u16, logs: &Logs) -> Result<Process, Failure> {
                 "anvil, the local chain, was found neither in {} nor on PATH nor in node_modules",
                 anvil::BINARY_VARIABLE
             ),
-            "run `npm ci` in the repository",
+            format!("run `{INSTALL_ANVIL}`"),
         )
     })?;
     // It logs every request; its errors reach whoever sent the request.

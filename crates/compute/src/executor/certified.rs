@@ -48,7 +48,7 @@ fn check_gateway(inner: &Inner, call: &CertifyCall) -> Result<(), Refusal> {
 fn check_certificate(inner: &Inner, call: &CertifyCall) -> Result<(), Refusal> {
     let (chain, header) = (&inner.chain, &call.header);
     let app = chain.app(header.app).ok_or(Refusal::UnknownApp)?;
-    let release = chain.release(header.program_id).ok_or(Refusal::UnknownProgram)?;
+    let release = chain.release(header.app, header.program_id).ok_or(Refusal::UnknownProgram)?;
     let table = chain.table(header.app, release.table, header.reference_timestamp);
     let table = table.ok_or(Refusal::UnknownTable(header.reference_timestamp))?;
     let verified = quorum::assemble(&table, header, &call.signatures);

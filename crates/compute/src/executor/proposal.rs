@@ -70,8 +70,7 @@ fn check_header(inner: &Inner, call: &ProposeCall) -> Result<u64, Refusal> {
     let (chain, header) = (&inner.chain, &call.header);
     let app = chain.app(header.app).ok_or(Refusal::UnknownApp)?;
     let lane = chain.lane(LaneKey::of(header)).ok_or(Refusal::UnknownLane)?;
-    let release = chain.release(header.program_id).filter(|release| release.app == header.app);
-    let release = release.ok_or(Refusal::UnknownProgram)?;
+    let release = chain.release(header.app, header.program_id).ok_or(Refusal::UnknownProgram)?;
     let table = chain.table(header.app, release.table, header.reference_timestamp);
     let rules = header::Rules {
         chain_id: chain.chain_id(),
@@ -107,7 +106,8 @@ fn known(inner: &Inner, ids: &[RequestId]) -> Result<Vec<Arc<Ran>>, Refusal> {
 
 /// Results from the cache where the very same request is in it; the others are checked and run now.
 async fn rerun(inner: &Arc<Inner>, header: &Batch, requests: Vec<SignedRequest>) -> Result<Vec<Arc<Ran>>, Refusal> {
-    let outcomes = round::run_all(inner, header.app, header.program_id, requests.clone()).await?;
+    let ids: Vec<RequestId> = requests.iter().map(|signed| signed.request.id()).collect();
+    let outcomes = round::run_all(inner, header.app, header.program_id, &ids, requests.clone()).await?;
     let mut results = Vec::with_capacity(requests.len());
     for (signed, outcome) in requests.into_iter().zip(outcomes) {
         let ran = outcome?;

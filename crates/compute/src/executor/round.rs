@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::watch;
-use vouch_core::{AppId, Domain, Exchange, ProgramId, RequestId, Status, pages, seed};
+use vouch_core::{AppId, Exchange, ProgramId, RequestId, Status, pages, seed};
 
 use super::results::{Entry, Outcome, Ran};
 use super::{Inner, blocking};
@@ -18,7 +18,7 @@ use crate::wire::{Answer, ExecuteAnswer, ExecuteCall, Refusal, Report, ReportLis
 pub async fn execute(inner: &Arc<Inner>, call: ExecuteCall) -> Result<Answer, Refusal> {
     let ExecuteCall { app, program_id, requests } = call;
     let ids: Vec<RequestId> = requests.iter().map(|signed| signed.request.id()).collect();
-    let outcomes = run_all(inner, app, program_id, requests).await?;
+    let outcomes = run_all(inner, app, program_id, &ids, requests).await?;
     let (reports, outputs) = ids.into_iter().zip(outcomes).map(|(id, outcome)| report(id, outcome)).unzip();
     let list = ReportList { app, program_id, operator: inner.memory.operator, reports };
     let signature = vouch_core::ecdsa::sign(list.digest(), &inner.transport);
@@ -33,19 +33,21 @@ fn report(id: RequestId, outcome: Outcome) -> (Report, Bytes) {
     }
 }
 
-/// Runs requests of one program, each at most once however often it is asked for; one outcome per request, in order.
+/// Runs requests of one program (`ids` are theirs), each at most once however often it is asked for; one outcome per request, in order.
 pub async fn run_all(
     inner: &Arc<Inner>,
     app: AppId,
     program_id: ProgramId,
+    ids: &[RequestId],
     requests: Vec<SignedRequest>,
 ) -> Result<Vec<Outcome>, Refusal> {
     let _admitted = Admission::take(inner, requests.len())?;
     let rules = rules(inner, app, program_id)?;
-    let loaded = load(inner, program_id).await?;
+    let loaded = load(inner, app, program_id).await?;
     let seeds = seeds(inner, &requests).await;
-    let work = Arc::new(Work { inner: Arc::clone(inner), rules, loaded, seeds, requests, next: AtomicUsize::new(0) });
-    let workers = work.requests.len().min(inner.config.concurrency);
+    let (inner, ids, next) = (Arc::clone(inner), ids.to_vec(), AtomicUsize::new(0));
+    let work = Arc::new(Work { inner, rules, loaded, seeds, ids, requests, next });
+    let workers = work.requests.len().min(work.inner.config.concurrency);
     let handles: Vec<_> = (0..workers).map(|_| tokio::spawn(Work::worker(Arc::clone(&work)))).collect();
     let mut outcomes: Vec<Option<Step>> = vec![None; work.requests.len()];
     for handle in handles {
@@ -61,7 +63,7 @@ pub async fn run_all(
 pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, Refusal> {
     let chain = &inner.chain;
     chain.app(app).ok_or(Refusal::UnknownApp)?;
-    let release = chain.release(program_id).filter(|release| release.app == app).ok_or(Refusal::UnknownProgram)?;
+    let release = chain.release(app, program_id).ok_or(Refusal::UnknownProgram)?;
     Ok(Rules {
         app,
         program_id,
@@ -69,13 +71,13 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
         time_tolerance_seconds: inner.config.time_tolerance_seconds,
         deadline_ahead_seconds_max: inner.config.deadline_ahead_seconds_max,
         payload_bytes_max: release.program.limits.payload_bytes,
-        domain: Domain { chain_id: U256::from(chain.chain_id()), registry: chain.registry() },
+        separator: inner.separator,
     })
 }
 
-async fn load(inner: &Arc<Inner>, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {
+async fn load(inner: &Arc<Inner>, app: AppId, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || inner.programs.load(program_id).map_err(Refusal::CannotRun)).await
+    blocking(move || inner.programs.load(app, program_id).map_err(Refusal::CannotRun)).await
 }
 
 /// The randomness of every seed block that is named; a block that is not finalized is absent.
@@ -121,6 +123,7 @@ struct Work {
     rules: Rules,
     loaded: Arc<dyn Loaded>,
     seeds: HashMap<u64, Result<B256, Refusal>>,
+    ids: Vec<RequestId>,
     requests: Vec<SignedRequest>,
     next: AtomicUsize,
 }
@@ -143,22 +146,21 @@ impl Work {
     fn drain(&self) -> Vec<(usize, Step)> {
         let mut done = Vec::new();
         while let index = self.next.fetch_add(1, Ordering::Relaxed)
-            && let Some(signed) = self.requests.get(index)
+            && let (Some(id), Some(signed)) = (self.ids.get(index), self.requests.get(index))
         {
-            done.push((index, self.step(signed)));
+            done.push((index, self.step(*id, signed)));
         }
         done
     }
 
-    fn step(&self, signed: &SignedRequest) -> Step {
-        let id = signed.request.id();
+    fn step(&self, id: RequestId, signed: &SignedRequest) -> Step {
         if let Some(ran) = self.inner.results.ready(id)
             && ran.signed.signature == signed.signature
         {
             return Step::Done(Ok(ran));
         }
         // Checked before the cache is entered: a wrongly signed copy must not spoil the run of the right one.
-        let checked = self.rules.check(signed).and_then(|()| self.rules.check_signature(signed));
+        let checked = self.rules.check(signed).and_then(|()| self.rules.check_signature(id, signed));
         if let Err(refusal) = checked {
             return Step::Done(Err(refusal));
         }

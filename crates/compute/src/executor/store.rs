@@ -109,6 +109,8 @@ impl ExecutorStore {
         }
         let key = lane.slot_key(record.header.sequence);
         self.slots.write(|transaction| put(transaction, SLOTS, &key, &encode(record)))?;
+        // Where a process must be able to end without harm: a test ends it at this event.
+        tracing::debug!(%lane, sequence = record.header.sequence, "executor.slot.reserve");
         for (request, deadline) in &record.requests {
             seen.insert((lane, *request), (record.header.sequence, *deadline));
         }

@@ -5,18 +5,8 @@ use std::collections::HashMap;
 use alloy_primitives::{B256, U256};
 use vouch_core::{Exchange, RequestId};
 
-use crate::wire::{Refusal, Report};
-
-/// What one executor answered about one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// It ran and got this leaf.
-    Leaf(B256),
-    /// It refused.
-    Refused(Refusal),
-    /// It answered nothing usable: silent, late, or not in the form of the protocol.
-    Nothing(String),
-}
+use super::callers::Said;
+use crate::wire::Report;
 
 /// What is known about one request.
 #[derive(Clone, Debug)]
@@ -72,9 +62,9 @@ impl Agreement {
     }
 
     /// The member gives no answer (any more).
-    pub fn silent(&mut self, member: usize, why: &str) {
+    pub fn silent(&mut self, member: usize, why: String) {
         if self.first_answer(member) {
-            self.mark(member, &Said::Nothing(why.to_owned()));
+            self.mark(member, &Said::Nothing(why));
         }
     }
 
@@ -103,6 +93,12 @@ impl Agreement {
     /// What every member said about a request, by table index; none where it did not answer.
     pub fn said(&self, index: usize) -> &[Option<Said>] {
         &self.rows[index].said
+    }
+
+    /// What one member said about each request.
+    pub fn said_by(&self, member: usize) -> impl Iterator<Item = (RequestId, Said)> + '_ {
+        let words = self.requests.iter().zip(&self.rows);
+        words.filter_map(move |(id, row)| Some((*id, row.said[member].clone()?)))
     }
 
     /// A member whose own result is the agreed one, so that its output can be used.
@@ -158,6 +154,7 @@ fn subject(report: &Report) -> RequestId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Refusal;
 
     const ONE: RequestId = RequestId(B256::repeat_byte(1));
 
@@ -189,7 +186,7 @@ mod tests {
         let mut short = Agreement::new(vec![ONE], vec![U256::from(666), U256::from(334)], U256::from(667));
         short.reports(0, &ran(1));
         assert_eq!(short.verdict(0), Verdict::Open);
-        short.silent(1, "late");
+        short.silent(1, "late".into());
         assert_eq!(short.verdict(0), Verdict::Hopeless);
     }
 

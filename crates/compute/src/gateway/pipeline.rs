@@ -30,8 +30,8 @@ use crate::lane::LaneKey;
 const TICK: Duration = Duration::from_millis(50);
 /// How long calls without agreement rest before they are tried again, milliseconds.
 const REST_MS: u64 = 100;
-/// How long the callers of a batch have to come back with their next calls before the next batch is closed.
-const GATHER: Duration = Duration::from_millis(2);
+/// How long the callers of a batch have at most to come back with their next calls before the next batch is closed.
+const GATHER_MAX: Duration = Duration::from_millis(10);
 
 /// A finished signing task: how it ended, or the calls whose batch could not be built.
 type Signed = Result<Ending, (BuildError, Vec<AgreedCall>)>;
@@ -54,8 +54,8 @@ pub struct Pipeline {
     last: Option<Batch>,
     executing: Option<JoinHandle<round::Outcome>>,
     ready: Option<Ready>,
-    /// Until when calls gather although nothing else is in the way.
-    gathering: Option<Instant>,
+    /// Until when, or until how many of them wait, calls gather although nothing else is in the way.
+    gathering: Option<(Instant, usize)>,
     signing: Option<JoinHandle<Signed>>,
     /// Slots of an earlier life that were not certified, oldest first.
     unfinished: VecDeque<Proposal>,
@@ -142,15 +142,16 @@ impl Pipeline {
 
     /// Whether the next batch should still grow.
     fn gathers(&self) -> bool {
-        let busy = self.signing.is_some() || self.gathering.is_some();
-        busy && self.queue.ready_count() < self.shared.config.limits.batch_max
+        let (waiting, full) = (self.queue.ready_count(), self.shared.config.limits.batch_max);
+        let expected = self.gathering.map_or(0, |(_, calls)| calls.min(full));
+        waiting < if self.signing.is_some() { full } else { expected }
     }
 
     fn executed(&mut self, outcome: Option<round::Outcome>) {
         let Some(outcome) = outcome else { return };
         self.rest(outcome.open);
         for waiting in outcome.hopeless {
-            self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
+            self.shared.callers.settle_without_quorum(waiting.id);
         }
         if outcome.agreed.is_empty() {
             return;
@@ -218,8 +219,9 @@ impl Pipeline {
     fn signed(&mut self, ending: Option<Signed>) {
         match ending {
             Some(Ok(Ending::Certified { proposal, members, signatures, .. })) => {
-                let many = proposal.record.requests.len() > 1;
-                self.gathering = many.then(|| Instant::now() + GATHER);
+                let answered = proposal.record.requests.len();
+                let expected = answered + self.queue.ready_count();
+                self.gathering = (answered > 1).then(|| (Instant::now() + GATHER_MAX, expected));
                 self.advance_last(&proposal.record.header);
                 self.wish_post(&proposal.record.header);
                 tokio::spawn(signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures));
@@ -260,7 +262,7 @@ impl Pipeline {
     fn expire(&mut self) {
         self.queue.wake(self.shared.now_ms());
         for waiting in self.queue.expire(self.shared.now_ms()) {
-            self.shared.fail(waiting.id, CallError::no_quorum(&waiting));
+            self.shared.callers.settle_without_quorum(waiting.id);
         }
     }
 }
@@ -289,10 +291,10 @@ async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fres
     ending
 }
 
-/// Waits for a moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
+/// Waits until the gathering's time is over; for ever if nothing gathers.
+async fn until(moment: Option<(Instant, usize)>) {
     match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
+        Some((moment, _)) => tokio::time::sleep_until(moment).await,
         None => pending().await,
     }
 }

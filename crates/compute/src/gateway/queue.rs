@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use vouch_core::{OperatorId, ProgramId, RequestId};
+use vouch_core::{ProgramId, RequestId};
 
 use crate::wire::SignedRequest;
 
@@ -14,8 +14,6 @@ pub struct Waiting {
     pub signed: Arc<SignedRequest>,
     /// When the caller is told that there was no quorum, milliseconds of the engine's monotonic clock.
     pub give_up_at_ms: u64,
-    /// What each executor said so far, for that message.
-    pub answers: Arc<Vec<(OperatorId, String)>>,
 }
 
 /// What a batch may hold.
@@ -153,12 +151,7 @@ mod tests {
         let program_id = ProgramId(B256::repeat_byte(program));
         let request = Request { program_id, nonce, ..Request::default() };
         let signed = SignedRequest { request, signature: Bytes::new(), payload: vec![0; bytes].into() };
-        Waiting {
-            id: signed.request.id(),
-            signed: Arc::new(signed),
-            give_up_at_ms: 1_000 + nonce,
-            answers: Arc::default(),
-        }
+        Waiting { id: signed.request.id(), signed: Arc::new(signed), give_up_at_ms: 1_000 + nonce }
     }
 
     fn filled(calls: impl IntoIterator<Item = Waiting>) -> Queue {

@@ -7,14 +7,15 @@ use alloy_primitives::{B256, Bytes};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, timeout_at};
-use vouch_core::{AppId, Exchange, OperatorId, ProgramId, pages};
+use vouch_core::{AppId, Exchange, OperatorId, ProgramId, RequestId, pages};
 
-use super::agreement::{Agreement, Said, Verdict};
+use super::agreement::{Agreement, Verdict};
+use super::callers::Said;
 use super::members::{Member, Members};
 use super::queue::Waiting;
 use super::shared::Shared;
 use crate::evidence::Evidence;
-use crate::wire::{Answer, Call, ExecuteAnswer, ExecuteCall, Refusal};
+use crate::wire::{Answer, Call, ExecuteAnswer, ExecuteCall};
 
 /// How long an executor that could not answer is left alone before it is asked again; doubles up to the maximum.
 const RETRY_WAIT_MIN: Duration = Duration::from_millis(20);
@@ -40,7 +41,8 @@ pub struct Outcome {
     pub hopeless: Vec<Waiting>,
 }
 
-type Asked = (usize, Result<Box<ExecuteAnswer>, Refusal>);
+/// A member's reports, or why there are none.
+type Asked = (usize, Result<Box<ExecuteAnswer>, String>);
 
 /// Runs round 1 for calls of one program. Never fails: who does not answer counts as absent.
 pub async fn run(
@@ -59,7 +61,10 @@ pub async fn run(
         members,
         pending: FuturesUnordered::new(),
     };
-    round.ask_all(shared, &body, deadline);
+    let ids: Arc<[RequestId]> = calls.iter().map(|call| call.id).collect();
+    let operators: Vec<OperatorId> = round.members.operators().collect();
+    shared.callers.asked(ids.iter().copied(), &operators);
+    round.ask_all(shared, &ids, &body, deadline);
     round.collect(shared, app, program_id, deadline).await;
     let outcome = round.outcome(program_id, calls);
     round.finish_in_background(shared, app, program_id, deadline);
@@ -74,13 +79,17 @@ struct Round {
 }
 
 impl Round {
-    fn ask_all(&mut self, shared: &Arc<Shared>, body: &Bytes, deadline: Instant) {
+    fn ask_all(&mut self, shared: &Arc<Shared>, ids: &Arc<[RequestId]>, body: &Bytes, deadline: Instant) {
         for index in 0..self.members.count() {
             match self.members.reachable(index) {
                 Some(member) => {
-                    self.pending.push(Box::pin(ask(Arc::clone(shared), index, member, body.clone(), deadline)))
+                    let asking = ask(Arc::clone(shared), index, member, Arc::clone(ids), body.clone(), deadline);
+                    self.pending.push(Box::pin(asking));
                 }
-                None => self.agreement.silent(index, "no address of this executor is known"),
+                None => {
+                    self.agreement.silent(index, "no address of this executor is known".into());
+                    self.tell(shared, index);
+                }
             }
         }
     }
@@ -91,7 +100,11 @@ impl Round {
         let mut until = deadline;
         while !self.agreement.is_decided() {
             match timeout_at(until, self.pending.next()).await {
-                Ok(Some(asked)) => self.take(app, program_id, asked),
+                Ok(Some(asked)) => {
+                    let member = asked.0;
+                    self.take(app, program_id, asked);
+                    self.tell(shared, member);
+                }
                 Ok(None) | Err(_) => break,
             }
             if self.agreement.threshold_answered() {
@@ -100,15 +113,20 @@ impl Round {
         }
     }
 
+    /// Lets the callers know what the member said.
+    fn tell(&self, shared: &Shared, member: usize) {
+        shared.callers.hear(self.members.operator(member), self.agreement.said_by(member));
+    }
+
     fn take(&mut self, app: AppId, program_id: ProgramId, (index, answer): Asked) {
         match answer.and_then(|answer| self.checked(app, program_id, index, answer)) {
             Ok(answer) => {
                 self.agreement.reports(index, &answer.list.reports);
                 self.answers[index] = Some(answer);
             }
-            Err(refusal) => {
-                tracing::debug!(member = index, %refusal, "gateway.round.refused");
-                self.agreement.silent(index, &refusal.to_string());
+            Err(why) => {
+                tracing::debug!(member = index, why, "gateway.round.refused");
+                self.agreement.silent(index, why);
             }
         }
     }
@@ -120,8 +138,8 @@ impl Round {
         program_id: ProgramId,
         index: usize,
         answer: Box<ExecuteAnswer>,
-    ) -> Result<Box<ExecuteAnswer>, Refusal> {
-        let malformed = |what: &str| Err(Refusal::Malformed(what.into()));
+    ) -> Result<Box<ExecuteAnswer>, String> {
+        let malformed = |what: &str| Err(what.to_owned());
         let Some(member) = self.members.reachable(index) else { return malformed("unknown executor") };
         let list = &answer.list;
         if list.app != app || list.program_id != program_id || list.operator != member.operator {
@@ -139,8 +157,7 @@ impl Round {
     fn outcome(&self, program_id: ProgramId, calls: Vec<Waiting>) -> Outcome {
         let members = self.members.clone();
         let mut outcome = Outcome { program_id, members, agreed: Vec::new(), open: Vec::new(), hopeless: Vec::new() };
-        for (index, mut waiting) in calls.into_iter().enumerate() {
-            waiting.answers = Arc::new(self.said(index));
+        for (index, waiting) in calls.into_iter().enumerate() {
             match self.agreement.verdict(index) {
                 Verdict::Agreed(exchange) => match self.output(index, &exchange) {
                     Some(output) => outcome.agreed.push(AgreedCall { waiting, exchange, output }),
@@ -159,7 +176,7 @@ impl Round {
         self.agreement.said(index).iter().any(|said| match said {
             Some(Said::Leaf(_)) => false,
             Some(Said::Refused(refusal)) => refusal.is_transient(),
-            Some(Said::Nothing(_)) | None => true,
+            _ => true,
         })
     }
 
@@ -170,16 +187,6 @@ impl Round {
         }
         let outputs = self.answers.iter().flatten().filter_map(|answer| answer.outputs.get(index));
         outputs.filter(|output| pages::root(output) == exchange.output_hash).max_by_key(|output| output.len()).cloned()
-    }
-
-    fn said(&self, index: usize) -> Vec<(OperatorId, String)> {
-        let texts = self.agreement.said(index).iter().map(|said| match said {
-            Some(Said::Leaf(leaf)) => format!("answered {leaf}"),
-            Some(Said::Refused(refusal)) => format!("refused: {refusal}"),
-            Some(Said::Nothing(why)) => why.clone(),
-            None => "no answer in time".into(),
-        });
-        self.members.operators().zip(texts).collect()
     }
 
     /// Waits for the rest without holding up the batch, only to see who dissents.
@@ -208,19 +215,26 @@ impl Round {
 }
 
 /// Asks one executor until it answers something that is final for this round.
-async fn ask(shared: Arc<Shared>, index: usize, member: Member, body: Bytes, deadline: Instant) -> Asked {
+async fn ask(
+    shared: Arc<Shared>,
+    index: usize,
+    member: Member,
+    ids: Arc<[RequestId]>,
+    body: Bytes,
+    deadline: Instant,
+) -> Asked {
     let mut wait = RETRY_WAIT_MIN;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let answer = match shared.call(member.signer(), body.clone(), left).await {
-            Ok(Answer::Reports(answer)) => Ok(answer),
-            Ok(Answer::Refused(refusal)) => Err(refusal),
-            Ok(_) => Err(Refusal::Malformed("an answer to another question".into())),
-            Err(error) => Err(Refusal::HostFailure(error.to_string())),
+        let (why, again) = match shared.call(member.signer(), body.clone(), left).await {
+            Ok(Answer::Reports(answer)) => return (index, Ok(answer)),
+            Ok(Answer::Refused(refusal)) => (format!("refused: {refusal}"), refusal.is_transient()),
+            Ok(_) => ("an answer to another question".to_owned(), false),
+            Err(error) => (error.to_string(), true),
         };
-        let again = answer.as_ref().is_err_and(Refusal::is_transient);
+        shared.callers.hear(member.operator, ids.iter().map(|id| (*id, Said::Nothing(why.clone()))));
         if !again || Instant::now() + wait >= deadline {
-            return (index, answer);
+            return (index, Err(why));
         }
         sleep(wait).await;
         wait = (wait * 2).min(RETRY_WAIT_MAX);

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vouch_coding::Srs;
-use vouch_core::{AppId, Batch, BatchHash, Domain, ProgramId, RequestId, VerifiedCertificate, ecdsa};
+use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, VerifiedCertificate, ecdsa};
 
+use super::callers::Callers;
 use super::members::Members;
 use super::pipeline::Pipeline;
 use super::queue::Waiting;
@@ -19,7 +20,7 @@ use super::store::{GatewayStore, SlotRecord};
 use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
-use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Release, Table};
+use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Table};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{Memory, Standings};
 use crate::quorum;
@@ -40,10 +41,11 @@ pub struct Shared {
     pub address: Address,
     pub store: Arc<GatewayStore>,
     pub standings: Standings<GatewayMemory>,
+    pub callers: Callers,
     key: [u8; 32],
+    /// Of the domain under which clients sign.
+    separator: B256,
     wishes: mpsc::Sender<Wish>,
-    /// Who waits for which request.
-    callers: Mutex<HashMap<RequestId, watch::Sender<Option<CallOutcome>>>>,
     /// The running pipelines.
     lanes: Mutex<HashMap<LaneKey, mpsc::Sender<Waiting>>>,
     runtime: tokio::runtime::Handle,
@@ -101,9 +103,24 @@ impl Shared {
         let memory = Arc::new(GatewayMemory { store: Arc::clone(&store), address });
         let (own_chain, own_peers) = (Arc::clone(&chain), Arc::clone(&peers));
         let standings = Standings::new(memory, own_chain, own_peers, config.peer_timeout, config.restored);
-        let (callers, lanes, started) = (Mutex::default(), Mutex::default(), Instant::now());
-        let runtime = tokio::runtime::Handle::current();
-        Ok(Self { config, chain, peers, srs, address, store, standings, key, wishes, callers, lanes, runtime, started })
+        let (callers, lanes, started) = (Callers::default(), Mutex::default(), Instant::now());
+        let (runtime, separator) = (tokio::runtime::Handle::current(), crate::request::separator(&*chain));
+        Ok(Self {
+            config,
+            chain,
+            peers,
+            srs,
+            address,
+            store,
+            standings,
+            key,
+            separator,
+            wishes,
+            callers,
+            lanes,
+            runtime,
+            started,
+        })
     }
 
     /// Milliseconds since the start.
@@ -149,9 +166,9 @@ impl Shared {
         if let Some(receipt) = self.stored_receipt(id)? {
             return Ok(Admitted::Receipt(receipt));
         }
-        self.check(&signed)?;
+        self.check(id, &signed)?;
         let lane = self.lane_of(signed.request.app)?;
-        let (receiver, is_new) = self.join(id);
+        let (receiver, is_new) = self.callers.join(id);
         if is_new {
             self.enter(id, signed, lane, deadline).unwrap_or_else(|error| self.fail(id, error));
         }
@@ -170,16 +187,14 @@ impl Shared {
         if let Some(place) = self.store.place(id).map_err(internal)? {
             return self.enter_again(id, place.batch, lane);
         }
-        // No round starts that could not end before the caller stops waiting.
-        let give_up_at_ms = self.millis(deadline.checked_sub(self.config.execute_timeout).unwrap_or(deadline));
-        let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms, answers: Arc::default() };
+        let waiting = Waiting { id, signed: Arc::new(signed), give_up_at_ms: self.millis(deadline) };
         self.pipeline(lane)?.try_send(waiting).map_err(|_| CallError::Busy)
     }
 
     /// The slot may have been certified between the first look and the place in the list of callers.
     fn enter_again(&self, id: RequestId, batch: BatchHash, lane: LaneKey) -> Result<(), CallError> {
         if let Some(receipt) = self.stored_receipt(id)? {
-            self.settle(id, Ok(receipt));
+            self.callers.settle(id, Ok(receipt));
             return Ok(());
         }
         let record = self.store.slot_of(batch).map_err(internal)?;
@@ -188,11 +203,11 @@ impl Shared {
         if skipped { Err(CallError::LaneSkipped) } else { Ok(()) }
     }
 
-    fn check(&self, signed: &SignedRequest) -> Result<(), CallError> {
+    fn check(&self, id: RequestId, signed: &SignedRequest) -> Result<(), CallError> {
         let refused = CallError::Refused;
         let (app, program_id) = (signed.request.app, signed.request.program_id);
         self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
-        let release = self.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
+        let release = self.chain.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
         let rules = Rules {
             app,
             program_id,
@@ -200,13 +215,9 @@ impl Shared {
             time_tolerance_seconds: self.config.time_tolerance_seconds,
             deadline_ahead_seconds_max: self.config.deadline_ahead_seconds_max,
             payload_bytes_max: release.program.limits.payload_bytes,
-            domain: Domain { chain_id: U256::from(self.chain.chain_id()), registry: self.chain.registry() },
+            separator: self.separator,
         };
-        rules.check(signed).and_then(|()| rules.check_signature(signed)).map_err(refused)
-    }
-
-    fn release(&self, app: AppId, program_id: ProgramId) -> Option<Arc<Release>> {
-        self.chain.release(program_id).filter(|release| release.app == app)
+        rules.check(signed).and_then(|()| rules.check_signature(id, signed)).map_err(refused)
     }
 
     fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {
@@ -218,18 +229,6 @@ impl Shared {
         let apps = self.chain.apps().into_iter();
         let lanes = apps.flat_map(|(app, lanes)| (1..=lanes).map(move |lane| LaneKey { app, lane }));
         lanes.filter(|lane| self.chain.lane(*lane).is_some_and(|state| state.gateway == self.address))
-    }
-
-    fn join(&self, id: RequestId) -> (watch::Receiver<Option<CallOutcome>>, bool) {
-        let mut callers = lock(&self.callers);
-        match callers.get(&id) {
-            Some(sender) => (sender.subscribe(), false),
-            None => {
-                let (sender, receiver) = watch::channel(None);
-                callers.insert(id, sender);
-                (receiver, true)
-            }
-        }
     }
 
     /// The lane's pipeline, started if it does not run.
@@ -246,13 +245,7 @@ impl Shared {
     }
 
     pub fn fail(&self, id: RequestId, error: CallError) {
-        self.settle(id, Err(error));
-    }
-
-    fn settle(&self, id: RequestId, outcome: CallOutcome) {
-        if let Some(sender) = lock(&self.callers).remove(&id) {
-            sender.send_replace(Some(outcome));
-        }
+        self.callers.settle(id, Err(error));
     }
 
     /// Stores a certificate and answers everyone who waits for a call of the batch. Blocks.
@@ -266,8 +259,8 @@ impl Shared {
         self.store.certify(&record.header, signatures).map_err(internal)?;
         let receipts = Receipts::new(record.header.clone(), &proposal.data, certificate).map_err(internal)?;
         for (index, id) in (0u32..).zip(&record.requests) {
-            if lock(&self.callers).contains_key(id) {
-                self.settle(*id, receipts.receipt(index).map(Arc::new).map_err(internal));
+            if self.callers.has(*id) {
+                self.callers.settle(*id, receipts.receipt(index).map(Arc::new).map_err(internal));
             }
         }
         Ok(())
@@ -293,13 +286,13 @@ impl Shared {
     }
 
     fn table_at(&self, app: AppId, program_id: ProgramId, reference_timestamp: u32) -> Option<Arc<Table>> {
-        let release = self.release(app, program_id)?;
+        let release = self.chain.release(app, program_id)?;
         self.chain.table(app, release.table, reference_timestamp)
     }
 
     /// The members under whose table the next batch is made; none while there is no fresh table.
     pub fn members(&self, app: AppId, program_id: ProgramId) -> Option<Members> {
-        let (state, release) = (self.chain.app(app)?, self.release(app, program_id)?);
+        let (state, release) = (self.chain.app(app)?, self.chain.release(app, program_id)?);
         let table = self.chain.latest_table(app, release.table);
         let age = table.as_ref().map_or(u64::MAX, |table| self.age(table));
         if self.needs_refresh(age, state.staleness_seconds) {

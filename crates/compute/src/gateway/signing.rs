@@ -10,6 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, timeout_at};
 use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
 
+use super::callers::Said;
 use super::members::{Member, Members};
 use super::round::AgreedCall;
 use super::shared::Shared;
@@ -179,8 +180,11 @@ impl Collector {
         let mut until = deadline;
         while let Ok(Some((index, answer))) = timeout_at(until, pending.next()).await {
             match answer {
-                Ok(signature) => self.add(index, signature),
-                Err(refusal) => self.refused(index, &refusal),
+                Ok(signature) => {
+                    self.tell(shared, index, &Said::Signed);
+                    self.add(index, signature);
+                }
+                Err(refusal) => self.refused(shared, index, refusal),
             }
             if self.weight >= self.members.threshold {
                 until = until.min(Instant::now() + shared.config.signature_grace);
@@ -221,9 +225,16 @@ impl Collector {
         }
     }
 
-    fn refused(&self, index: usize, refusal: &Refusal) {
+    fn refused(&self, shared: &Shared, index: usize, refusal: Refusal) {
         let operator = self.members.operator(index);
         tracing::warn!(%operator, sequence = self.proposal.record.header.sequence, %refusal, "gateway.propose.refused");
+        self.tell(shared, index, &Said::RefusedToSign(refusal));
+    }
+
+    /// Lets the callers know what the member said.
+    fn tell(&self, shared: &Shared, index: usize, said: &Said) {
+        let requests = self.proposal.record.requests.iter();
+        shared.callers.hear(self.members.operator(index), requests.map(|id| (*id, said.clone())));
     }
 
     /// One pairing if all are good; else the bad ones are found one by one, kept as evidence and dropped.
@@ -252,6 +263,7 @@ impl Collector {
         let Some(index) = self.members.operators().position(|member| member == operator) else { return };
         let Some(signature) = self.signatures.remove(&index) else { return };
         self.weight = self.weight.saturating_sub(self.members.weight(index));
+        self.tell(shared, index, &Said::Nothing("sent what is not its signature of the batch".to_owned()));
         let proposal = self.proposal.record.signed_header();
         shared.keep_evidence(&Evidence::WrongSignature { operator, proposal, signature });
     }

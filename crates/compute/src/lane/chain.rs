@@ -33,10 +33,9 @@ pub struct AppState {
     pub staleness_seconds: u32,
 }
 
-/// A published program.
+/// A program as an app published it; others may have published the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Release {
-    pub app: AppId,
     pub program: Program,
     /// Under which table its batches are signed: zero for wasm, else the programId.
     pub table: B256,
@@ -104,7 +103,8 @@ pub trait ChainView: Send + Sync + 'static {
     /// Every app known, with the number of its lanes.
     fn apps(&self) -> Vec<(AppId, u32)>;
     fn app(&self, app: AppId) -> Option<AppState>;
-    fn release(&self, program: ProgramId) -> Option<Arc<Release>>;
+    /// What `app` published; another app's release of the same program is not one of its own.
+    fn release(&self, app: AppId, program: ProgramId) -> Option<Arc<Release>>;
     fn lane(&self, lane: LaneKey) -> Option<LaneState>;
     /// The newest table of (the app's set, `table`).
     fn latest_table(&self, app: AppId, table: B256) -> Option<Arc<Table>>;

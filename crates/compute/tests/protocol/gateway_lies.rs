@@ -131,6 +131,30 @@ async fn bytes_that_are_no_point_are_dropped_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_quorum_of_signatures_the_caller_learns_who_signed_what() {
+    let world = World::start().await;
+    for index in [0, 1] {
+        world.links.lie(
+            index,
+            change(move |answer| match (index, answer) {
+                (0, Answer::Signature(_)) => Answer::Signature([0xff; 64].into()),
+                (1, Answer::Signature(_)) => Answer::Refused(Refusal::WrongCommitment),
+                (_, other) => other,
+            }),
+        );
+    }
+    // The deadline comes soon: nobody is waited for beyond it.
+    let signed = request(1, b"abc");
+    let request = vouch_core::Request { deadline: NOW + 2, ..signed.request };
+    let error = world.gateway().call(sign(request, b"abc")).await.unwrap_err();
+    let CallError::NoQuorum { answers } = error else { panic!("{error:?}") };
+    let said = |index: usize| answers.iter().find(|(who, _)| *who == operator(index)).unwrap().1.as_str();
+    assert_eq!(said(0), "sent what is not its signature of the batch");
+    assert!(said(1).starts_with("did not sign: the data commitment"), "{}", said(1));
+    assert_eq!([said(2), said(3)], ["signed"; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_executor_does_not_hold_up_the_others() {
     let world = World::start().await;
     world.links.silence(2);
@@ -163,6 +187,20 @@ async fn without_a_quorum_the_caller_learns_who_answered_what() {
     assert!(said(0).contains("unreachable"), "{}", said(0));
     assert!(said(1).contains("unknown program"), "{}", said(1));
     assert!(said(2).starts_with("answered 0x") && said(2) == said(3), "{}", said(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_in_the_middle_of_a_round_still_tells_who_answered_what() {
+    let world = World::start().await;
+    for index in [0, 2] {
+        world.links.lie(index, Arc::new(|_, _| Box::pin(futures::future::pending())));
+    }
+    let soon = vouch_core::Request { deadline: NOW + 1, ..request(1, b"abc").request };
+    let Err(CallError::NoQuorum { answers }) = world.gateway().call(sign(soon, b"abc")).await else { panic!() };
+    let said: Vec<_> =
+        (0..4).map(|index| answers.iter().find(|(who, _)| *who == operator(index)).unwrap().1.clone()).collect();
+    assert!(said[1].starts_with("answered 0x") && said[1] == said[3], "{said:?}");
+    assert!(said[0].contains("no answer") && said[2].contains("no answer"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

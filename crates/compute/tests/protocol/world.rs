@@ -146,9 +146,9 @@ impl ChainView for FakeChain {
         (app == APP).then_some(state)
     }
 
-    fn release(&self, id: ProgramId) -> Option<Arc<Release>> {
+    fn release(&self, app: AppId, id: ProgramId) -> Option<Arc<Release>> {
         let program = program();
-        (program.id() == id).then(|| Arc::new(Release { app: APP, program, table: B256::ZERO }))
+        (app == APP && program.id() == id).then(|| Arc::new(Release { program, table: B256::ZERO }))
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
@@ -205,7 +205,7 @@ impl Loaded for Reverse {
 struct Only(Arc<dyn Loaded>);
 
 impl Programs for Only {
-    fn load(&self, _: ProgramId) -> Result<Arc<dyn Loaded>, String> {
+    fn load(&self, _: AppId, _: ProgramId) -> Result<Arc<dyn Loaded>, String> {
         Ok(self.0.clone())
     }
 }

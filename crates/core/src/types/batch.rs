@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, BatchHash, ProgramId, RequestId, Slot};
 use crate::types::Domain;
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
 /// How a run ended. Nothing else is ever signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,13 +51,14 @@ pub struct Exchange {
     pub post_state: B256,
 }
 
-impl Exchange {
-    const TYPE: &str = "Exchange(bytes32 requestId,bytes32 readsHash,uint8 status,bytes32 outputHash,bytes32 preState,\
-        bytes32 postState)";
+static EXCHANGE_TYPE: TypeString = TypeString::new(
+    "Exchange(bytes32 requestId,bytes32 readsHash,uint8 status,bytes32 outputHash,bytes32 preState,bytes32 postState)",
+);
 
+impl Exchange {
     /// The exchange's leaf in the batch's Merkle tree.
     pub fn leaf(&self) -> B256 {
-        Words::typed(Self::TYPE)
+        Words::typed(&EXCHANGE_TYPE)
             .bytes32(self.request_id.0)
             .bytes32(self.reads_hash)
             .uint(u8::from(self.status))
@@ -97,14 +98,16 @@ pub struct Batch {
     pub reference_timestamp: u32,
 }
 
-impl Batch {
-    const TYPE: &str = "Batch(uint256 chainId,address registry,bytes32 app,uint32 operatorSetId,address profileId,\
-        bytes32 programId,uint32 lane,uint64 sequence,bytes32 parent,bytes32 exchangesRoot,uint32 exchangeCount,\
-        bytes32 feesRoot,uint64 inboxCursor,uint256 dataCommitmentX,uint256 dataCommitmentY,uint64 dataLength,\
-        uint32 referenceTimestamp)";
+static BATCH_TYPE: TypeString = TypeString::new(
+    "Batch(uint256 chainId,address registry,bytes32 app,uint32 operatorSetId,address profileId,\
+    bytes32 programId,uint32 lane,uint64 sequence,bytes32 parent,bytes32 exchangesRoot,uint32 exchangeCount,\
+    bytes32 feesRoot,uint64 inboxCursor,uint256 dataCommitmentX,uint256 dataCommitmentY,uint64 dataLength,\
+    uint32 referenceTimestamp)",
+);
 
+impl Batch {
     pub fn hash(&self) -> BatchHash {
-        let words = Words::typed(Self::TYPE)
+        let words = Words::typed(&BATCH_TYPE)
             .uint256(self.chain_id)
             .address(self.registry)
             .bytes32(self.app.0)

@@ -2,7 +2,7 @@ use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ProgramId;
-use crate::words::Words;
+use crate::words::{TypeString, Words};
 
 /// The limits of one run; part of a program's identity. Zero: the limit does not apply to the runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,13 +16,20 @@ pub struct Limits {
     pub pids: u32,
 }
 
-impl Limits {
-    const TYPE: &str = "Limits(uint64 fuel,uint64 memoryBytes,uint64 payloadBytes,uint64 outputBytes,uint64 wallMillis,\
-        uint64 cpuMillis,uint32 pids)";
+/// A macro, because EIP-712 appends it to the type string of whatever has limits.
+macro_rules! limits_type {
+    () => {
+        "Limits(uint64 fuel,uint64 memoryBytes,uint64 payloadBytes,uint64 outputBytes,uint64 wallMillis,uint64 cpuMillis,\
+        uint32 pids)"
+    };
+}
 
+static LIMITS_TYPE: TypeString = TypeString::new(limits_type!());
+
+impl Limits {
     /// The EIP-712 struct hash.
     pub fn hash(&self) -> B256 {
-        Words::typed(Self::TYPE)
+        Words::typed(&LIMITS_TYPE)
             .uint(self.fuel)
             .uint(self.memory_bytes)
             .uint(self.payload_bytes)
@@ -51,14 +58,15 @@ pub struct Program {
     pub verifier_keys_hash: B256,
 }
 
-impl Program {
-    const TYPE: &str = "Program(string runtime,bytes32 artifactDigest,string interfaceName,bytes32 argsHash,\
-        bytes32 envHash,Limits limits,string hardwareClass,bytes32 state,bytes32 egress,bytes32 secrets,\
-        bytes32 verifierKeysHash)";
+static PROGRAM_TYPE: TypeString = TypeString::new(concat!(
+    "Program(string runtime,bytes32 artifactDigest,string interfaceName,bytes32 argsHash,bytes32 envHash,Limits limits,",
+    "string hardwareClass,bytes32 state,bytes32 egress,bytes32 secrets,bytes32 verifierKeysHash)",
+    limits_type!()
+));
 
+impl Program {
     pub fn id(&self) -> ProgramId {
-        // EIP-712: the types that a struct refers to follow its own type string.
-        let words = Words::typed(&[Self::TYPE, Limits::TYPE].concat())
+        let words = Words::typed(&PROGRAM_TYPE)
             .hashed(self.runtime.as_bytes())
             .bytes32(self.artifact_digest)
             .hashed(self.interface_name.as_bytes())

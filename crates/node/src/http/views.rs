@@ -65,7 +65,7 @@ fn view(mirror: &Mirror, app: AppId, record: &AppRecord) -> AppView {
         })
         .collect();
     let releases = record.releases.iter().filter_map(|(program_id, published_at)| {
-        let release = mirror.release(*program_id)?;
+        let release = mirror.release(app, *program_id)?;
         Some(ReleaseView {
             program_id: program_id.0,
             runtime: release.program.runtime.clone(),

@@ -40,10 +40,11 @@ pub struct TableRecord {
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub head: Head,
+    pub head_hash: B256,
     pub apps: BTreeMap<AppId, AppRecord>,
-    pub releases: HashMap<ProgramId, Arc<Release>>,
+    pub releases: HashMap<(AppId, ProgramId), Arc<Release>>,
     /// What each release was published with: see `crate::programs`.
-    pub uris: HashMap<ProgramId, Arc<str>>,
+    pub uris: HashMap<(AppId, ProgramId), Arc<str>>,
     /// With the time at which a running skip ends, zero if none runs.
     pub lanes: HashMap<LaneKey, (LaneState, u64)>,
     tables: HashMap<(AppId, B256), BTreeMap<u32, TableRecord>>,
@@ -169,8 +170,8 @@ impl State {
         if let Some(record) = self.apps.get_mut(&app) {
             record.releases.push((program_id, published_at));
         }
-        self.uris.insert(program_id, event.uri.into());
-        self.releases.insert(program_id, Arc::new(Release { app, program, table }));
+        self.uris.insert((app, program_id), event.uri.into());
+        self.releases.insert((app, program_id), Arc::new(Release { program, table }));
     }
 
     fn lane_registered(&mut self, event: &batch_registry::LaneRegistered, block: u64) {
@@ -253,4 +254,29 @@ fn inconsistent(label: &str, detail: impl std::fmt::Display) -> Error {
 
 fn decode<E: SolEvent>(log: &Log) -> Result<E, Error> {
     E::decode_log(&log.inner).map(|log| log.data).map_err(|error| inconsistent(E::SIGNATURE, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_another_app_published_first_takes_nothing_from_the_developers() {
+        let program = Program { runtime: "oci-1".to_owned(), ..Program::default() };
+        let (attackers, developers) = (AppId(B256::repeat_byte(1)), AppId(B256::repeat_byte(2)));
+        let mut state = State::default();
+        for (app, uri) in [(attackers, "data:application/json,{}"), (developers, "https://example.org/app")] {
+            let event = app_controller::ReleasePublished {
+                app: app.0,
+                programId: program.id().0,
+                program: (&program).into(),
+                uri: uri.to_owned(),
+            };
+            state.release_published(event, 1);
+        }
+        let uri_of = |app| state.uris.get(&(app, program.id())).map(|uri| uri.to_string());
+        assert_eq!(uri_of(developers).as_deref(), Some("https://example.org/app"));
+        assert_eq!(uri_of(attackers).as_deref(), Some("data:application/json,{}"));
+        assert_eq!(state.releases.len(), 2);
+    }
 }

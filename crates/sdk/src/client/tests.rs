@@ -102,6 +102,14 @@ async fn a_refusal_keeps_the_gateways_reason() {
 }
 
 #[tokio::test]
+async fn the_last_answer_in_time_is_told_and_not_hidden_by_another_try() {
+    let problem = no_quorum(&["signed", "no answer in time"]);
+    let gateway = gateway(504, serde_json::to_vec(&problem).unwrap(), 1).await;
+    let error = gateway.send_patiently(&call(), RETRY_INTERVAL / 2).await.unwrap_err();
+    assert_eq!(error.problem(), Some(&problem));
+}
+
+#[tokio::test]
 async fn nothing_too_large_is_sent() {
     let large = SignedCall { payload: vec![0; PAYLOAD_BYTES_MAX + 1].into(), ..call() };
     let gateway = Client::new("http://127.0.0.1:1", DOMAIN).unwrap();

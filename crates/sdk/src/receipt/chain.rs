@@ -4,8 +4,8 @@ use alloy_primitives::{B256, U256};
 use vouch_api::Receipt;
 use vouch_chain::bindings::profile;
 use vouch_chain::network::{App, BatchRecord, Release, TableKey};
-use vouch_chain::{Finalized, FinalizedBlock, Network};
-use vouch_core::{BatchHash, RequestId, Status, VerifiedCertificate};
+use vouch_chain::{Confirmed, Finalized, FinalizedBlock, Network, Sender};
+use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, Status, VerifiedCertificate};
 
 use super::{CheckedReceipt, Facts, Lie, check, check_facts};
 
@@ -58,6 +58,9 @@ pub enum Consumption {
 #[non_exhaustive]
 pub struct VerifiedReceipt {
     pub request_id: RequestId,
+    /// Whose operators signed. Compare it with the app that you mean: others may have published the same program.
+    pub app: AppId,
+    pub program_id: ProgramId,
     pub batch_hash: BatchHash,
     pub status: Status,
     /// The primary weight that signed, and that of the whole table.
@@ -73,6 +76,19 @@ pub struct VerifiedReceipt {
     pub label: &'static str,
     /// The finalized block as of which all of this holds.
     pub as_of: FinalizedBlock,
+    batch: Batch,
+    certificate: VerifiedCertificate,
+}
+
+impl VerifiedReceipt {
+    /// Posts the batch with its own certificate, which contracts ask for and a gateway that posts several batches at once
+    /// gives to the last of them only. Anyone may; a second time changes nothing.
+    ///
+    /// # Errors
+    /// [`vouch_chain::Error::Reverted`] with `WrongSequence` while batches before this one are not recorded.
+    pub async fn post(&self, network: &Network, sender: &Sender) -> Result<Confirmed, vouch_chain::Error> {
+        network.post(sender, std::slice::from_ref(&self.batch), &self.certificate).await
+    }
 }
 
 /// Verifies a receipt against the latest finalized state of the chain, trusting nothing else.
@@ -82,9 +98,9 @@ pub struct VerifiedReceipt {
 pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedReceipt, VerifyError> {
     let checked = check(receipt, &network.deployment().domain())?;
     let view = network.view().await?;
-    let program = checked.batch.program_id;
-    let release = known(network.release(&view, program).await, || format!("release {program}"))?;
-    let app = known(network.app(&view, checked.batch.app).await, || format!("app {}", checked.batch.app))?;
+    let (app, program) = (checked.batch.app, checked.batch.program_id);
+    let release = known(network.release(&view, app, program).await, || format!("release {program} of app {app}"))?;
+    let app = known(network.app(&view, app).await, || format!("app {app}"))?;
     let key = TableKey {
         operator_set_id: app.operator_set_id,
         program_id: if release.wasm { B256::ZERO } else { program.0 },
@@ -96,13 +112,13 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
     let standing = standing(&checked, network, &view).await?;
     let claim_age = view.call(app.profile, &profile::claimAgeCall {}).await?;
     let consumption = consumption(&checked, &release, standing, claim_age, view.block().timestamp);
-    Ok(summarize(&checked, &certificate, &app, facts, standing, consumption, *view.block()))
+    Ok(summarize(&checked, certificate, &app, facts, standing, consumption, *view.block()))
 }
 
 /// What the chain does not know, the receipt made up.
 fn known<T>(answer: Result<T, vouch_chain::Error>, what: impl FnOnce() -> String) -> Result<T, VerifyError> {
     answer.map_err(|error| match error.revert_name() {
-        Some("UnknownApp" | "UnknownProgram" | "UnknownTable") => Lie::UnknownToChain { what: what() }.into(),
+        Some("UnknownApp" | "UnknownRelease" | "UnknownTable") => Lie::UnknownToChain { what: what() }.into(),
         _ => error.into(),
     })
 }
@@ -145,7 +161,7 @@ pub(super) fn consumption(
 
 fn summarize(
     checked: &CheckedReceipt,
-    certificate: &VerifiedCertificate,
+    certificate: VerifiedCertificate,
     app: &App,
     facts: Facts<'_>,
     standing: Standing,
@@ -155,6 +171,8 @@ fn summarize(
     let operators = facts.table.infos().len();
     VerifiedReceipt {
         request_id: checked.request_id(),
+        app: checked.batch.app,
+        program_id: checked.batch.program_id,
         batch_hash: checked.batch.hash(),
         status: checked.exchange.status,
         signed_weight: certificate.signed_weights()[0],
@@ -166,6 +184,8 @@ fn summarize(
         consumption,
         label: LABEL,
         as_of,
+        batch: checked.batch.clone(),
+        certificate,
     }
 }
 

@@ -1,49 +1,56 @@
-//! An operator that signs whatever a lane's gateway, or anybody, puts to it.
+//! An operator whose node lies, or ends in the middle of its work.
+
+mod careless;
+mod dying;
+mod forger;
 
 use std::path::Path;
-use std::sync::Arc;
 
-use alloy_primitives::FixedBytes;
 use anyhow::{Context, Result};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::routing::{get, post};
+use clap::ValueEnum;
 use vouch_chain::keys::{self, PasswordSource};
-use vouch_compute::wire::{Answer, Call, Refusal};
-use vouch_core::bls::SecretKey;
-use vouch_core::{Batch, certificate};
-use vouch_node::config::Config;
+use vouch_node::config::{Config, ExecutorConfig};
+
+/// What the operator does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lie {
+    /// Sign whatever anybody proposes, and reserve nothing
+    AnyBatch,
+    /// Report another output than the program's
+    WrongOutput,
+    /// Sign another batch than the proposed one
+    AnotherBatch,
+    /// Answer a proposal with bytes that are no signature
+    NoSignature,
+    /// End as by kill -9 when a slot is reserved on disk and its signature does not exist yet
+    DieBeforeSigning,
+}
 
 /// Serves in the place of the executor that `config` describes, with its key for operator set `set`.
-pub async fn serve(config: &Path, set: u32) -> Result<()> {
+pub async fn serve(config: &Path, set: u32, lie: Lie) -> Result<()> {
     let config = Config::load(config)?;
-    let executor = config.executor.context("the configuration is no executor's")?;
-    let password = PasswordSource::File(executor.password_file).read()?;
-    let secret = keys::read_bls(&executor.bls_dir.join(format!("set-{set}.json")), &password)?;
-    let router = Router::new()
-        .route("/v1/executor/{app}", post(answer))
-        .route("/v1/status", get(|| async { "{}" }))
-        .with_state(Arc::new(secret));
-    let listener = tokio::net::TcpListener::bind(&config.listen).await.with_context(|| config.listen.clone())?;
-    axum::serve(listener, router).await?;
-    Ok(())
+    match lie {
+        Lie::DieBeforeSigning => dying::serve(config).await,
+        Lie::AnyBatch => careless::serve(&config, Keys::read(&config, set)?).await,
+        Lie::WrongOutput | Lie::AnotherBatch | Lie::NoSignature => {
+            let keys = Keys::read(&config, set)?;
+            forger::serve(config, keys, lie).await
+        }
+    }
 }
 
-async fn answer(State(secret): State<Arc<SecretKey>>, body: Bytes) -> Vec<u8> {
-    let answer = match Call::decode(&body) {
-        // No reservation, no check: this is what loses the stake.
-        Ok(Call::Propose(call)) => Answer::Signature(sign(&secret, &call.header)),
-        Ok(Call::Certify(_)) => Answer::Kept,
-        Ok(Call::Held(_)) => Answer::Held(Vec::new()),
-        Ok(Call::Batch(_)) => Answer::Batch(None),
-        Ok(Call::Execute(_)) => Answer::Refused(Refusal::HostFailure("it lies rather than works".to_owned())),
-        Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
-    };
-    answer.encode()
+/// The operator's real keys.
+struct Keys {
+    bls: vouch_core::bls::SecretKey,
+    transport: [u8; 32],
 }
 
-fn sign(secret: &SecretKey, header: &Batch) -> FixedBytes<64> {
-    let signature = secret.sign(certificate::digest(header.reference_timestamp, header.hash()));
-    signature.to_bytes().into()
+impl Keys {
+    fn read(config: &Config, set: u32) -> Result<Self> {
+        let executor: &ExecutorConfig = config.executor.as_ref().context("the configuration is no executor's")?;
+        let password = PasswordSource::File(executor.password_file.clone()).read()?;
+        let bls = keys::read_bls(&executor.bls_dir.join(format!("set-{set}.json")), &password)?;
+        let transport = keys::read_ecdsa(&executor.keystore, &password)?.to_bytes().0;
+        Ok(Self { bls, transport })
+    }
 }

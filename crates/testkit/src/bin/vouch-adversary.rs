@@ -1,11 +1,16 @@
 //! A node that lies, in a process of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use alloy::signers::local::PrivateKeySigner;
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use serde::Serialize;
+use vouch_api::Receipt;
 use vouch_chain::keys::{self, PasswordSource};
-use vouch_testkit::adversary::{executor, gateway};
+use vouch_compute::wire::Call;
+use vouch_testkit::adversary::executor;
+use vouch_testkit::adversary::gateway::{Lie, LyingGateway};
 
 /// Speak the real protocol, and lie; only for tests and demonstrations on a local cloud.
 #[derive(Parser)]
@@ -16,7 +21,7 @@ enum Arguments {
 
 #[derive(Subcommand)]
 enum Role {
-    /// Sign whatever is proposed, in the place of an executor
+    /// Lie in the place of an executor
     Executor {
         /// The executor's configuration file
         #[arg(long)]
@@ -24,22 +29,57 @@ enum Role {
         /// The operator set of its BLS key
         #[arg(long)]
         set: u32,
+        #[arg(long, default_value = "any-batch")]
+        lie: executor::Lie,
     },
-    /// Ask an executor to sign two different batches for one slot; prints what it answered as JSON
-    Gateway {
-        #[arg(long)]
-        keystore: PathBuf,
-        #[arg(long)]
-        password_file: PathBuf,
-        /// The executor's URL
-        #[arg(long)]
-        executor: String,
-        /// A receipt of the lane, whose batch both lies are made from
+    /// Lie to an executor as a lane's gateway; prints what it answered as JSON
+    Gateway(Gateway),
+}
+
+#[derive(clap::Args)]
+struct Gateway {
+    /// The gateway's key
+    #[arg(long)]
+    keystore: PathBuf,
+    /// Opens all keystores
+    #[arg(long)]
+    password_file: PathBuf,
+    /// The executor's URL
+    #[arg(long)]
+    executor: String,
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Subcommand)]
+enum Deed {
+    /// Ask for signatures of two different batches for one slot
+    AskTwice {
+        /// A receipt of the lane, whose batch both are made from
         #[arg(long)]
         receipt: PathBuf,
         /// How far the slot lies after the receipt's; 0: the very slot
         #[arg(long, default_value_t = 1)]
         ahead: u64,
+    },
+    /// Have requests executed, then propose a batch that lies about them
+    Propose {
+        /// The receipt behind whose batch the proposal comes
+        #[arg(long)]
+        receipt: PathBuf,
+        /// The key of the client that signs the requests
+        #[arg(long)]
+        client_keystore: PathBuf,
+        #[arg(long)]
+        lie: Lie,
+        /// Write the proposal here
+        #[arg(long)]
+        save: Option<PathBuf>,
+    },
+    /// Send a proposal that was saved, byte for byte
+    Repeat {
+        #[arg(long)]
+        proposal: PathBuf,
     },
 }
 
@@ -48,14 +88,49 @@ async fn main() -> Result<()> {
     vouch_testkit::prepare();
     let Arguments::Role(role) = Arguments::parse();
     match role {
-        Role::Executor { config, set } => executor::serve(&config, set).await,
-        Role::Gateway { keystore, password_file, executor, receipt, ahead } => {
-            let signer = keys::read_ecdsa(&keystore, &PasswordSource::File(password_file).read()?)?;
-            let text = std::fs::read_to_string(&receipt).with_context(|| receipt.display().to_string())?;
-            let receipt: vouch_api::Receipt = serde_json::from_str(&text)?;
-            let asked = gateway::ask_twice(&signer, &executor, &receipt.batch.into(), ahead).await?;
-            println!("{}", serde_json::to_string_pretty(&asked)?);
-            Ok(())
+        Role::Executor { config, set, lie } => executor::serve(&config, set, lie).await,
+        Role::Gateway(gateway) => gateway.run().await,
+    }
+}
+
+impl Gateway {
+    async fn run(&self) -> Result<()> {
+        let liar = LyingGateway::new(self.signer(&self.keystore)?, &self.executor);
+        match &self.deed {
+            Deed::AskTwice { receipt, ahead } => print(&liar.ask_twice(&batch_of(receipt)?, *ahead).await?),
+            Deed::Propose { receipt, client_keystore, lie, save } => {
+                let client = self.signer(client_keystore)?;
+                let (told, proposal) = liar.lie(&batch_of(receipt)?, &client, *lie).await?;
+                if let Some(path) = save {
+                    let body = Call::Propose(Box::new(proposal)).encode();
+                    std::fs::write(path, body).with_context(|| path.display().to_string())?;
+                }
+                print(&told)
+            }
+            Deed::Repeat { proposal } => {
+                let body = std::fs::read(proposal).with_context(|| proposal.display().to_string())?;
+                match Call::decode(&body).with_context(|| proposal.display().to_string())? {
+                    Call::Propose(call) => print(&liar.propose(&call).await?),
+                    _ => bail!("{} is no proposal", proposal.display()),
+                }
+            }
         }
     }
+
+    fn signer(&self, keystore: &Path) -> Result<PrivateKeySigner> {
+        let password = PasswordSource::File(self.password_file.clone()).read()?;
+        Ok(keys::read_ecdsa(keystore, &password)?)
+    }
+}
+
+/// The batch that a receipt is of.
+fn batch_of(receipt: &Path) -> Result<vouch_core::Batch> {
+    let text = std::fs::read_to_string(receipt).with_context(|| receipt.display().to_string())?;
+    let receipt: Receipt = serde_json::from_str(&text).with_context(|| receipt.display().to_string())?;
+    Ok(receipt.batch.into())
+}
+
+fn print(answer: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(answer)?);
+    Ok(())
 }

@@ -69,7 +69,7 @@ async fn ask_twice(referee: &Referee<'_>, receipt: &str) -> Result<[Asked; 2]> {
     let mut command = Command::new(sibling("vouch-adversary")?);
     command.arg("gateway").arg("--keystore").arg(cloud.folder().join(keystore));
     command.arg("--password-file").arg(cloud.folder().join(&cloud.description.password_file));
-    command.args(["--executor", &cloud.node(LIAR)?.url, "--receipt", receipt]);
+    command.args(["--executor", &cloud.node(LIAR)?.url, "ask-twice", "--receipt", receipt]);
     let output = command.stdin(Stdio::null()).output().await?;
     ensure!(output.status.success(), "the lying gateway failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(serde_json::from_slice(&output.stdout)?)

@@ -12,7 +12,7 @@ use vouch_api::{AppView, Clock, Receipt};
 use vouch_chain::anvil::Anvil;
 use vouch_chain::network::Outcome;
 use vouch_chain::{Error, Network, Sender};
-use vouch_core::{BatchHash, ProgramId};
+use vouch_core::{AppId, BatchHash, ProgramId};
 
 use super::{Stage, wait};
 use crate::cloud::DeployedApp;
@@ -68,8 +68,8 @@ impl<'a> Referee<'a> {
             network.mint(player, token, player.address(), U256::from(STAKE) * U256::from(100)).await?;
         }
         let developer = stage.cloud.sender(&network, "developer")?;
-        let program = ProgramId(app.program_id);
-        let contract = network.deploy_wager(&developer, token, program, CLOCK_SECONDS, REFUND_DELAY_SECONDS).await?;
+        let release = (AppId(app.app), ProgramId(app.program_id));
+        let contract = network.deploy_wager(&developer, token, release, CLOCK_SECONDS, REFUND_DELAY_SECONDS).await?;
         let anvil = Anvil::of(network.chain()).await?;
         let facts = json!({ "contract": contract, "token": token, "clockSeconds": CLOCK_SECONDS });
         Ok((Self { stage, app, network, anvil, contract, token, white, black }, facts))

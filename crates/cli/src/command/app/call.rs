@@ -2,28 +2,24 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, U256, hex};
 use serde_json::json;
 use vouch_api::{PAYLOAD_BYTES_MAX, Receipt};
 use vouch_sdk::{CallOptions, Client, VerifiedReceipt};
 
 use super::project::{NetworkName, Target};
-use crate::command::receipt::{status_name, verified_view, write_receipt};
+use crate::command::receipt::{signers_line, status_name, verified_view, write_receipt};
 use crate::context::{CloudOptions, Context, KeyOptions};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, is_plain_text};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     /// An app's id, or the folder of a deployed app
     #[arg(default_value = ".", value_name = "APP|DIR")]
     target: String,
-    /// What to ask, as text; without this and --payload-file, standard input
-    #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
-    payload: Option<String>,
-    /// What to ask, from a file
-    #[arg(long, value_name = "FILE")]
-    payload_file: Option<PathBuf>,
+    #[command(flatten)]
+    payload: Payload,
     /// Write the output here instead of to standard output
     #[arg(long, value_name = "FILE")]
     output_file: Option<PathBuf>,
@@ -34,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ID")]
     program: Option<B256>,
     /// Seconds within which the answer must be posted for contracts to act on it
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     deadline: u64,
     /// Seconds to wait for the answer
     #[arg(long, value_name = "SECONDS", default_value_t = 110)]
@@ -48,12 +44,23 @@ pub struct Arguments {
     key: KeyOptions,
 }
 
+/// What a program is asked
+#[derive(clap::Args)]
+pub struct Payload {
+    /// What to ask, as text; without this and --payload-file, standard input
+    #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
+    pub payload: Option<String>,
+    /// What to ask, from a file
+    #[arg(long, value_name = "FILE")]
+    pub payload_file: Option<PathBuf>,
+}
+
 pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let context = Context::find(&arguments.cloud)?;
     let target = Target::find(&arguments.target)?;
     let network = context.network().await?;
     target.require_on(NetworkName::of(&network), &arguments.target)?;
-    let payload = payload(arguments)?;
+    let payload = arguments.payload.read()?;
     let signer = context.signer(&arguments.key, "client")?;
     let client = context.client()?;
     let program = match arguments.program.or(target.program) {
@@ -76,26 +83,29 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     show(arguments, output, &receipt, &verified)
 }
 
-fn payload(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let limit = PAYLOAD_BYTES_MAX as u64 + 1;
-    let mut bytes = Vec::new();
-    match (&arguments.payload, &arguments.payload_file) {
-        (Some(text), _) => bytes.extend_from_slice(text.as_bytes()),
-        (None, Some(path)) => {
-            let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-            read.map_err(|error| Failure::input(format!("{}: {error}", path.display()), "check --payload-file"))?;
+impl Payload {
+    /// Reads no more than the protocol's largest payload, whatever is on the other end.
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
+        let limit = PAYLOAD_BYTES_MAX as u64 + 1;
+        let mut bytes = Vec::new();
+        match (&self.payload, &self.payload_file) {
+            (Some(text), _) => bytes.extend_from_slice(text.as_bytes()),
+            (None, Some(path)) => {
+                let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+                read.map_err(|error| Failure::input(format!("{}: {error}", path.display()), "check --payload-file"))?;
+            }
+            (None, None) => {
+                let read = std::io::stdin().take(limit).read_to_end(&mut bytes);
+                read.map_err(|error| {
+                    Failure::input(format!("standard input: {error}"), "give --payload or --payload-file")
+                })?;
+            }
         }
-        (None, None) => {
-            let read = std::io::stdin().take(limit).read_to_end(&mut bytes);
-            read.map_err(|error| {
-                Failure::input(format!("standard input: {error}"), "give --payload or --payload-file")
-            })?;
+        if bytes.len() > PAYLOAD_BYTES_MAX {
+            return Err(Failure::input(format!("the payload has more than {PAYLOAD_BYTES_MAX} bytes"), "send less"));
         }
+        Ok(bytes)
     }
-    if bytes.len() > PAYLOAD_BYTES_MAX {
-        return Err(Failure::input(format!("the payload has more than {PAYLOAD_BYTES_MAX} bytes"), "send less"));
-    }
-    Ok(bytes)
 }
 
 async fn newest_release(context: &Context, client: &Client, app: B256) -> Result<B256, Failure> {
@@ -126,21 +136,19 @@ fn show(arguments: &Arguments, output: &Output, receipt: &Receipt, verified: &Ve
     }
     output.say(format!("status     {status}"));
     output.say(format!("request    {}", verified.request_id));
-    output.say(format!(
-        "signed by  {} of {} operators, {} of {} stake",
-        verified.signers, verified.operators, verified.signed_weight, verified.total_weight
-    ));
+    output.say(format!("signed by  {}", signers_line(verified)));
+    output.say(format!("on chain   {}", verified.consumption));
     output.say(format!("rests on   {}", verified.label));
     Ok(())
 }
 
-/// Text as it is, other bytes as hexadecimal.
-fn print_output(bytes: &Bytes) {
+/// Text as it is, other bytes as hexadecimal: what a program says must not drive the terminal.
+pub fn print_output(bytes: &[u8]) {
     let mut stdout = std::io::stdout();
-    let printed = match std::str::from_utf8(bytes) {
-        Ok(text) if !text.is_empty() => writeln!(stdout, "{}", text.strip_suffix('\n').unwrap_or(text)),
-        Ok(_) => Ok(()),
-        Err(_) => writeln!(stdout, "{bytes}"),
+    let printed = match std::str::from_utf8(bytes).ok().filter(|_| is_plain_text(bytes)) {
+        Some("") => Ok(()),
+        Some(text) => writeln!(stdout, "{}", text.strip_suffix('\n').unwrap_or(text)),
+        None => writeln!(stdout, "{}", hex::encode_prefixed(bytes)),
     };
     // A reader that closed the pipe has seen what it wanted.
     let _closed = printed;

@@ -8,15 +8,16 @@ use vouch_api::{AppView, ProblemCode};
 use vouch_chain::anvil::Anvil;
 use vouch_chain::network::NewApp;
 use vouch_chain::{Finalized, Network, Sender};
-use vouch_core::{AppId, ProgramId};
+use vouch_core::AppId;
 use vouch_node::programs::{Settings, named};
 use vouch_sdk::Client;
 
+use super::build::require_built;
 use super::list;
 use super::project::{NetworkName, Project, State};
 use crate::context::{CloudOptions, Context, KeyOptions, anvil_of};
 use crate::failure::Failure;
-use crate::output::{Output, Progress};
+use crate::output::{Output, Progress, shell_word};
 
 /// How often to look whether others have done their part.
 const POLL: Duration = Duration::from_millis(300);
@@ -61,6 +62,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let project = Project::open(&arguments.folder)?;
+    require_built(&project.folder, &project.description.artifact)?;
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
     let signer = context.signer(&arguments.key, "developer")?;
@@ -80,7 +82,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let program = state.program_id.unwrap_or_default();
     let done = json!({ "app": state.app, "programId": program, "lane": state.lane, "view": view });
     output.data(&done, |_| {
-        let call = format!("vouch app call {} --payload TEXT", project.folder.display());
+        let call = format!("vouch app call {} --payload TEXT", shell_word(&project.folder));
         format!("{}\nprogram    {program}\ncall it:   {call}", list::describe(&view))
     });
     Ok(())
@@ -104,7 +106,6 @@ impl Deployer<'_> {
         let mut state = self.create_app().await?;
         self.publish_release(&mut state).await?;
         let view = self.settle().await?;
-        self.require_own_release(&state, &view).await?;
         self.register_lane(&mut state, gateway, &view).await?;
         self.settle().await?;
         self.upload_artifact().await?;
@@ -162,7 +163,7 @@ impl Deployer<'_> {
         let published = self.network.publish_release(&self.sender, AppId(state.app), &named, &settings.to_uri()).await;
         match published {
             Ok(_) => {}
-            // An earlier try got this far, or somebody else did: looked at when it is final.
+            // An earlier try got this far: nobody else publishes under this app.
             Err(error) if error.revert_name() == Some("ReleaseExists") => {}
             Err(error) if error.revert_name() == Some("NotAppOwner") => {
                 return Err(Failure::input(
@@ -174,22 +175,6 @@ impl Deployer<'_> {
         }
         state.program_id = Some(named.id().0);
         state.save(&self.project.folder)
-    }
-
-    /// A program can be a release of one app only.
-    async fn require_own_release(&self, state: &State, view: &Finalized) -> Result<(), Failure> {
-        let program = ProgramId(state.program_id.unwrap_or_default());
-        let release = self.network.release(view, program).await.map_err(|error| self.context.chain_failure(error))?;
-        if release.app.0 == state.app {
-            return Ok(());
-        }
-        let forgotten = State { program_id: None, ..state.clone() };
-        forgotten.save(&self.project.folder)?;
-        let message = format!("this very program is a release of app {} already", release.app);
-        Err(Failure::input(
-            message,
-            "call that app, or make the program another one: an entry under [env] in vouch.toml is enough",
-        ))
     }
 
     async fn register_lane(&self, state: &mut State, gateway: Address, view: &Finalized) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::build::build;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, shell_word};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -46,7 +46,7 @@ impl Template {
     }
 
     fn next(self, folder: &Path) -> Vec<String> {
-        let folder = folder.display();
+        let folder = shell_word(folder);
         let mut steps = match self {
             Self::Wat => Vec::new(),
             Self::Javascript => vec![format!("(cd {folder} && npm install && npm run build)")],

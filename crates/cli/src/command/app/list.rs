@@ -1,10 +1,11 @@
+use alloy_primitives::U256;
 use serde_json::json;
 use vouch_api::AppView;
 
 use super::project::Target;
 use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, count, percent};
 
 #[derive(clap::Args)]
 pub struct ListArguments {
@@ -67,11 +68,11 @@ async fn view(arguments: &InfoArguments) -> Result<AppView, Failure> {
 fn line(view: &AppView) -> String {
     let ready = if view.ready { "ready" } else { "not ready" };
     format!(
-        "{}  {ready}, {} operators, {} releases, {} lanes",
+        "{}  {ready}, {}, {}, {}",
         view.app,
-        view.operators.len(),
-        view.releases.len(),
-        view.lanes.len()
+        count(view.operators.len(), "operator"),
+        count(view.releases.len(), "release"),
+        count(view.lanes.len(), "lane")
     )
 }
 
@@ -81,7 +82,7 @@ pub fn describe(view: &AppView) -> String {
         format!("app        {}", view.app),
         format!("owner      {}", view.owner),
         format!("ready      {}", if view.ready { "yes" } else { "no" }),
-        format!("threshold  {} of 10,000 of the stake must sign", view.threshold_bips),
+        format!("threshold  {} of the stake must sign", percent(U256::from(view.threshold_bips), U256::from(10_000))),
         format!("rests on   {}", view.label),
         format!("slashed to {}", view.slash_vault),
         format!("operators  {} in the table of {}", view.operators.len(), view.reference_timestamp),
@@ -89,7 +90,7 @@ pub fn describe(view: &AppView) -> String {
     let total = view.total_weights.first().copied().unwrap_or_default();
     lines.extend(view.operators.iter().map(|operator| {
         let weight = operator.weights.first().copied().unwrap_or_default();
-        format!("           {}  stake {weight} of {total}", operator.operator)
+        format!("           {}  {} of the stake", operator.operator, percent(weight, total))
     }));
     lines.extend(view.lanes.iter().map(|lane| {
         format!("lane {:<5} gateway {}, window {}, posted up to {}", lane.lane, lane.gateway, lane.window, lane.cursor)

@@ -1,10 +1,11 @@
 // Bundles src/program.js and embeds it with its engine in a WebAssembly component: build/program.wasm. Clock,
 // randomness and network are left out, so that an answer depends on the payload alone.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { componentize } from '@bytecodealliance/componentize-js';
 import { build } from 'esbuild';
 
-const here = (path) => new URL(path, import.meta.url).pathname;
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 await mkdir(here('build'), { recursive: true });
 await build({

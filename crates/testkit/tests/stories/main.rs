@@ -1,83 +1,20 @@
 //! Stories of a whole cloud, through the binary that users have. Build it first: `cargo build -p vouch -p vouch-testkit`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod executor_lies;
+mod gateway_lies;
+mod restore;
+mod world;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
 use vouch_api::Receipt;
+use vouch_chain::anvil::Anvil;
 use vouch_testkit::adversary::gateway::Asked;
-use vouch_testkit::cloud::{Cloud, DeployedApp};
+use vouch_testkit::cloud::Cloud;
 
-/// One cloud at a time: each has six processes.
-static TURN: Mutex<()> = Mutex::const_new(());
-
-struct World {
-    cloud: Cloud,
-    app: DeployedApp,
-    folder: TempDir,
-    _turn: MutexGuard<'static, ()>,
-}
-
-/// A fresh cloud with an app that answers what it is sent.
-async fn world() -> World {
-    world_with("echo").await
-}
-
-/// A fresh cloud with an app of one of the driver's test programs.
-async fn world_with(program: &str) -> World {
-    vouch_testkit::prepare();
-    let turn = TURN.lock().await;
-    let folder = tempfile::tempdir().unwrap();
-    let project = folder.path().join("app");
-    std::fs::create_dir(&project).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
-    std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
-    std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
-    let cloud = Cloud::start(&folder.path().join("cloud"), false).await.unwrap();
-    let app = cloud.deploy(&project).await.unwrap();
-    World { cloud, app, folder, _turn: turn }
-}
-
-impl World {
-    fn receipt_file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.json"))
-    }
-
-    /// Calls the app with its own name for the receipt.
-    async fn call(&self, name: &str) -> Receipt {
-        let (app, path) = (self.app.app.to_string(), self.receipt_file(name).display().to_string());
-        self.cloud.json(&["app", "call", &app, "--payload", name, "--receipt", &path]).await.unwrap();
-        let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        assert_eq!(receipt.output.as_ref(), name.as_bytes());
-        receipt
-    }
-
-    /// The exit code of `vouch receipt verify` with further arguments, and what it said.
-    async fn verify(&self, name: &str, further: &[&str]) -> (Option<i32>, String) {
-        let path = self.receipt_file(name).display().to_string();
-        let mut arguments = vec!["receipt", "verify", &path];
-        arguments.extend(further);
-        let outcome = self.cloud.run(&arguments).await.unwrap();
-        (outcome.code, outcome.stderr)
-    }
-
-    /// What an operator answers a gateway, a process of its own, that wants other batches in a slot which it has signed for.
-    async fn ask_again(&self, operator: &str, receipt: &str) -> [Asked; 2] {
-        let cloud = &self.cloud;
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_vouch-adversary"));
-        command
-            .arg("gateway")
-            .arg("--keystore")
-            .arg(cloud.folder().join(&cloud.description.accounts["gateway"].keystore));
-        command.arg("--password-file").arg(cloud.folder().join(&cloud.description.password_file));
-        command.args(["--executor", &cloud.node(operator).unwrap().url, "--ahead", "0", "--receipt"]);
-        let output = command.arg(self.receipt_file(receipt)).output().await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
+use world::{wait_for, world, world_with};
 
 fn assert_refused(asked: &[Asked; 2]) {
     for answer in asked {
@@ -113,20 +50,30 @@ async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_
     // 80 of 100 parts of the stake are left; 67 are needed.
     world.call("without it").await;
     let _again = world.cloud.restart_node("operator-3").await.unwrap();
-    // Its executor answers once it has read the chain.
-    let ready = async {
-        loop {
-            let url = format!("{}/v1/executor/{}", world.cloud.node("operator-3").unwrap().url, world.app.app);
-            let probe = reqwest::Client::new().post(url).body("").send().await;
-            if probe.is_ok_and(|answer| answer.status().is_success()) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap();
     assert_refused(&world.ask_again("operator-3", "before").await);
     world.call("with it").await;
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_quorum_by_the_deadline_the_caller_learns_who_answered() {
+    let world = world().await;
+    world.call("before").await;
+    // 30 of 100 parts of the stake are left; 67 are needed.
+    for operator in ["operator-1", "operator-2"] {
+        world.cloud.kill_node(operator).await.unwrap();
+    }
+    let arguments = ["app", "call", &world.app.app.to_string(), "--payload", "x", "--deadline", "5"];
+    let outcome = world.cloud.run(&arguments).await.unwrap();
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    let address = |name: &str| world.cloud.description.accounts[name].address.to_string();
+    let line = |name: &str| {
+        let line = outcome.stderr.lines().find(|line| line.contains(&address(name)));
+        line.unwrap_or_else(|| panic!("{name} is not named: {}", outcome.stderr)).to_owned()
+    };
+    for (name, said) in [("operator-1", "unreachable"), ("operator-2", "unreachable"), ("operator-3", "answered 0x")] {
+        assert!(line(name).contains(said), "{}", line(name));
+    }
     world.cloud.stop().await.unwrap();
 }
 
@@ -137,8 +84,14 @@ async fn a_gateway_that_was_killed_answers_the_same_receipt_and_goes_on() {
     let url = format!("{}/v1/receipts/{}", world.cloud.description.gateway, receipt.exchange.request_id);
     world.cloud.kill_node("gateway").await.unwrap();
     let _again = world.cloud.restart_node("gateway").await.unwrap();
-    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap().bytes().await.unwrap();
-    assert_eq!(serde_json::from_slice::<Receipt>(&answer).unwrap(), receipt);
+    // A certificate that was not on disk yet is collected again, for the same batch and perhaps with other signers.
+    let fetch = async || reqwest::get(&url).await.unwrap();
+    wait_for("the receipt", async || fetch().await.status().is_success()).await;
+    let answer = fetch().await.bytes().await.unwrap();
+    std::fs::write(world.receipt_file("again"), &answer).unwrap();
+    assert_eq!(world.verify("again", &[]).await.0, Some(0));
+    let again: Receipt = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(Receipt { certificate: receipt.certificate.clone(), ..again }, receipt);
     let next = world.call("and again").await;
     assert!(next.batch.sequence > receipt.batch.sequence);
     world.cloud.stop().await.unwrap();
@@ -164,6 +117,22 @@ fn damage_slots(folder: &Path) -> PathBuf {
     let length = std::fs::metadata(&store).unwrap().len();
     std::fs::write(&store, vec![0x5a; usize::try_from(length).unwrap()]).unwrap();
     store
+}
+
+#[tokio::test]
+async fn a_node_stops_when_finalized_history_is_rewritten() {
+    let world = world().await;
+    let anvil = Anvil::of(world.cloud.network().await.unwrap().chain()).await.unwrap();
+    world.cloud.stop_node("operator-2").await.unwrap();
+    let snapshot = anvil.snapshot().await.unwrap();
+    // Final before the node is back, so that it has seen what is undone then.
+    anvil.mine(50).await.unwrap();
+    let mut child = world.cloud.restart_node("operator-2").await.unwrap();
+    anvil.revert(snapshot).await.unwrap();
+    anvil.mine(200).await.unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
+    let log = std::fs::read_to_string(world.cloud.log_file("operator-2-again")).unwrap();
+    assert!(!status.success() && log.contains("history"), "{log}");
 }
 
 #[tokio::test]
