@@ -43,7 +43,7 @@
 //! - The cpu's own counters (`rdtsc`, `rdpid`, `cpuid`). [`Tsc::Fault`] makes `rdtsc` fail loudly, but every program that
 //!   the GNU loader starts and every Go program executes it, so it is for static programs that are known not to.
 //! - The kernel's time in files: times of files written during the run, [`MASKED_PATHS`] unless the container masks them,
-//!   times in System V ipc's statistics. Timeouts that a socket is given with `SO_RCVTIMEO` pass in real time.
+//!   times in System V ipc's statistics. A socket's `SO_RCVTIMEO` and the retransmissions of TCP pass in real time.
 //! - Not there (`ENOSYS`, and programs take another way): POSIX timers (`timer_create`), cpu-time interval timers,
 //!   io_uring and Linux aio, `futex_waitv`, rseq, timed message queues, `recvmmsg` with a timeout. `ptrace` is refused.
 //! - Other processors than x86-64; kernels before 5.19.
