@@ -1,5 +1,7 @@
 //! What supervision costs, against the same program without it. `cargo bench -p vouch-oci --bench clock`.
 
+#![allow(clippy::unwrap_used, reason = "a bench")]
+
 #[cfg(target_arch = "x86_64")]
 #[path = "../tests/clock/harness.rs"]
 #[allow(clippy::unwrap_used, dead_code, reason = "a bench, and it uses a part of the tests' harness")]

@@ -25,7 +25,16 @@ pub enum Error {
     #[error("it was killed meanwhile")]
     Killed,
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ESRCH | libc::ECHILD) => Self::Killed,
+            _ => Self::Io(error),
+        }
+    }
 }
 
 /// Lets a stopped `execve` happen and prepares what comes of it. Nothing of the new program has run when this returns.
@@ -42,37 +51,42 @@ pub(super) fn execute(
     let Ok(task) = Task::of(call.tid) else { return Err(Error::Killed) };
     // The clock goes on in the new program where it stands in the old one; the very first has none yet.
     let clock = Memory::of(call.tid).and_then(|memory| Clock::of(&memory)).unwrap_or(Clock::START);
-    let mut tracee = match Tracee::seize(call.tid) {
-        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(Error::Killed),
-        seized => seized?,
-    };
+    let mut tracee = Tracee::seize(call.tid)?;
     if !sys::send(listener, call.id, Reply::Continue)? {
         return release(&mut tracee, task.tgid);
     }
+    let result = match until_entered(&mut tracee, task.tgid) {
+        Ok(true) => prepare(&mut tracee, &task, plan, &clock, streams),
+        Ok(false) => return Ok(()),
+        Err(error) => Err(error),
+    };
+    result.map_err(|error| {
+        // A stopped thread that has no registers is being killed, and whatever failed failed for that.
+        let error = if tracee.registers().is_ok() { error } else { Error::Killed };
+        if !matches!(error, Error::Killed) {
+            on_failure();
+        }
+        // Whatever the reason, nothing runs unprepared.
+        tracee.kill();
+        error
+    })
+}
+
+/// Waits until the new program is about to start; false if the call failed and the old one goes on.
+fn until_entered(tracee: &mut Tracee, process: i32) -> Result<bool, Error> {
     let mut entered = false;
     loop {
-        match tracee.wait(task.tgid)? {
+        match tracee.wait(process)? {
             Stop::Exec => {
                 entered = true;
                 tracee.interrupt()?;
                 tracee.resume(0)?;
             }
-            Stop::Interrupted if entered => break,
-            Stop::Interrupted => return Ok(()),
+            Stop::Interrupted => return Ok(entered),
             Stop::Signal(signal) => tracee.resume(signal)?,
             Stop::Ended => return Err(Error::Killed),
         }
     }
-    prepare(&mut tracee, &task, plan, &clock, streams).map_err(|error| {
-        // A stopped thread that has no registers is being killed, and whatever failed failed for that.
-        if tracee.registers().is_err() {
-            return Error::Killed;
-        }
-        on_failure();
-        // Fails only if it has ended already.
-        let _ended = sys::signal(tracee.tid(), libc::SIGKILL);
-        error
-    })
 }
 
 /// The caller was killed before it was seized; whatever has its number now goes on as if nothing had been.

@@ -10,16 +10,16 @@
 //! ```
 //!
 //! # What a program sees
-//! - **Wall clocks** start at [`Plan::time`], monotonic clocks at one day, cpu clocks at zero. They stand still while the
-//!   program computes: how fast a host is cannot be seen.
+//! - **Wall clocks** start at [`Plan::time`], monotonic clocks at one day, cpu clocks at zero. They stand still while
+//!   the program computes: how fast a host is cannot be seen.
 //! - **Each process has its own clock**, which a child takes over from its parent at the time of the fork, and an exec
 //!   leaves as it is. It moves in two ways only:
-//!   1. *Waiting*: when every thread of every process is asleep, all clocks move to the end of the wait that is over first
-//!      (at the same time: alarms, then timer descriptors, then threads by their number in their pid namespace), and
-//!      that one wait ends. The next one ends when all are asleep again.
-//!   2. *Looking*: 4096 reads of the clock by a process move that process's clock by 4.096 ms, so that a loop on the clock
-//!      ends. A read by system call counts as 64, and so does a sleep that a signal ends. Up to then time stands still, so what threads of a language's
-//!      runtime read in between does not show.
+//!   1. *Waiting*: when every thread of every process is asleep, all clocks move to the end of the wait that is over
+//!      first (at the same time: alarms, then timer descriptors, then threads by their number in their pid namespace),
+//!      and that one wait ends. The next one ends when all are asleep again.
+//!   2. *Looking*: 4096 reads of the clock by a process move that process's clock by 4.096 ms, so that a loop on the
+//!      clock ends. A read by system call counts as 64, and so does a sleep that a signal ends. Up to then time stands
+//!      still, so what threads of a language's runtime read in between does not show.
 //! - **Randomness**: `getrandom` answers from one ChaCha20 stream per thread (key: [`Plan::seed`], nonce: the thread's
 //!   number in its pid namespace), in the order of that thread's calls. Each program's `AT_RANDOM` comes from another
 //!   stream of the thread that executes it. `/dev/random` and `/dev/urandom` are one pipe ([`Device`]) of a third.
@@ -34,21 +34,28 @@
 //! leave the clock alone. Such a program may see another time in another run. Input must not arrive slowly: a program that
 //! waits with a timeout for input the host has yet to send sees its time pass. Give it a file, or all at once.
 //!
+//! # What it costs
+//! A read of the clock by library call costs less than on the host; a stopped system call tens of microseconds, an exec
+//! under a millisecond, a wait some hundred microseconds (`benches/clock.rs`). A hostile program can keep its supervisor's
+//! thread, which is one core, as busy as itself until its own wall time is over; it cannot make it grow.
+//!
 //! # What is not covered
 //! - The cpu's own counters (`rdtsc`, `rdpid`, `cpuid`). [`Tsc::Fault`] makes `rdtsc` fail loudly, but every program that
 //!   the GNU loader starts and every Go program executes it, so it is for static programs that are known not to.
 //! - The kernel's time in files: times of files written during the run, [`MASKED_PATHS`] unless the container masks them,
-//!   times in System V ipc's statistics. Timeouts that a socket is given with `SO_RCVTIMEO` pass in real time.
+//!   times in System V ipc's statistics. A socket's `SO_RCVTIMEO` and the retransmissions of TCP pass in real time.
 //! - Not there (`ENOSYS`, and programs take another way): POSIX timers (`timer_create`), cpu-time interval timers,
 //!   io_uring and Linux aio, `futex_waitv`, rseq, timed message queues, `recvmmsg` with a timeout. `ptrace` is refused.
 //! - Other processors than x86-64; kernels before 5.19.
 
+mod answers;
 mod caller;
 mod child;
 mod device;
 mod exec;
 mod filter;
 mod memory;
+mod passage;
 mod random;
 mod reads;
 mod restart;
@@ -64,7 +71,7 @@ mod window;
 pub use child::{Arrival, Entrance, entrance};
 pub use device::Device;
 pub use exec::Error as ExecError;
-pub use supervisor::Supervisor;
+pub use supervisor::{Supervisor, wait_for_end};
 pub use vdso::Error as VdsoError;
 
 /// What the program is shown.

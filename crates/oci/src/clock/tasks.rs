@@ -63,7 +63,8 @@ impl Task {
         self.signals.pending & !self.signals.blocked & (self.signals.caught | CORE_SIGNALS) != 0
     }
 
-    fn has_ended(&self) -> bool {
+    /// Whether it is but waiting to be collected.
+    pub fn has_ended(&self) -> bool {
         matches!(self.state, b'Z' | b'X')
     }
 }
@@ -186,7 +187,8 @@ impl Observer {
             for tid in threads(process).ok()? {
                 let task = Task::of(tid).ok()?;
                 if !task.has_ended() {
-                    if !(matches!(task.state, b'S' | b'T') || held.contains(&tid)) {
+                    // A held call shows as an uninterruptible wait, unless its thread was killed and is about to end.
+                    if !(matches!(task.state, b'S' | b'T') || task.state == b'D' && held.contains(&tid)) {
                         self.busy = Some(tid);
                         return None;
                     }

@@ -1,5 +1,11 @@
 //! Every program of a tree sees the request's time, however it was started.
 
+use std::os::unix::process::CommandExt;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use vouch_oci::clock::{Supervisor, Tsc, entrance, wait_for_end};
+
 use crate::harness::{PLAN, Program, command, run};
 use crate::reads::KINDS;
 
@@ -59,4 +65,42 @@ fn many_programs_at_once_are_all_prepared() {
     let script = "for i in 1 2 3 4 5 6 7 8; do (for j in 1 2 3 4 5; do date +%s.%N; done) & done; wait";
     let shown = run(PLAN, command("bash", &["-c", script])).expect();
     assert_eq!(shown, "2000000000.000000000\n".repeat(40));
+}
+
+/// Starts a program as a child of the supervisor's own process, without a process in between.
+fn start_child(program: &Program, arguments: &[&str]) -> (std::process::Child, Supervisor) {
+    let (entrance, arrival) = entrance(Tsc::Host).unwrap();
+    let supervisor = Supervisor::attach(arrival, PLAN, None).unwrap();
+    let mut command = program.command(arguments);
+    command.stdout(std::process::Stdio::null());
+    // SAFETY: what runs between fork and exec makes system calls only.
+    unsafe { command.pre_exec(move || entrance.enter()) };
+    (command.spawn().unwrap(), supervisor)
+}
+
+/// Nothing the supervisor does takes the program's end from whoever waits for it.
+#[test]
+fn a_child_of_the_supervisor_s_own_process_is_left_to_be_collected() {
+    let program = Program::build("execs", &["-static"]);
+    for arguments in [["chain", "5"], ["storm", ""], ["failing", ""]] {
+        let (mut child, supervisor) = start_child(&program, &arguments);
+        wait_for_end(Pid::from_child(&child)).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+        supervisor.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_child_killed_at_any_point_of_an_exec_is_left_to_be_collected() {
+    use std::os::unix::process::ExitStatusExt;
+    let program = Program::build("execs", &["-static"]);
+    for pause in 0..40 {
+        let (mut child, supervisor) = start_child(&program, &["chain", "100000"]);
+        // Spread over the some hundred microseconds that an exec takes.
+        std::thread::sleep(Duration::from_micros(2000 + 37 * pause));
+        child.kill().unwrap();
+        wait_for_end(Pid::from_child(&child)).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+        supervisor.finish().unwrap();
+    }
 }

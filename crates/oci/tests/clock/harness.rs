@@ -59,10 +59,12 @@ impl Running {
     pub fn start(plan: Plan, mut command: Command, tsc: Tsc, device: Option<Device>) -> Self {
         let (entrance, arrival) = entrance(tsc).unwrap();
         let supervisor = Supervisor::attach(arrival, plan, device).unwrap();
+        // SAFETY: these calls have no arguments and cannot fail.
+        let (users, groups) = unsafe { (format!("0 {} 1", libc::geteuid()), format!("0 {} 1", libc::getegid())) };
         // SAFETY: what runs between fork and exec makes system calls only.
         unsafe {
             command.pre_exec(move || {
-                enter_namespaces()?;
+                enter_namespaces(users.as_bytes(), groups.as_bytes())?;
                 entrance.enter()
             });
         }
@@ -95,7 +97,7 @@ impl Running {
 
 /// Goes on as the first process of new namespaces, as root of its own users; the process that was waits for it and takes
 /// over its status.
-fn enter_namespaces() -> std::io::Result<()> {
+fn enter_namespaces(users: &[u8], groups: &[u8]) -> std::io::Result<()> {
     const ALL: i32 = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNS
@@ -108,8 +110,8 @@ fn enter_namespaces() -> std::io::Result<()> {
             return Err(std::io::Error::last_os_error());
         }
         write_to(c"/proc/self/setgroups", b"deny")?;
-        write_to(c"/proc/self/uid_map", b"0 0 1")?;
-        write_to(c"/proc/self/gid_map", b"0 0 1")?;
+        write_to(c"/proc/self/uid_map", users)?;
+        write_to(c"/proc/self/gid_map", groups)?;
         match libc::fork() {
             -1 => Err(std::io::Error::last_os_error()),
             0 => Ok(()),

@@ -136,8 +136,11 @@ fn a_handled_signal_ends_a_sleep() {
 
 #[test]
 fn timeout_kills_what_takes_too_long() {
-    let shown = run(PLAN, command("sh", &["-c", "timeout 30 sleep 3600; echo $?; date +%s"])).expect();
-    assert_eq!(shown, "124\n2000000030\n");
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10; do timeout 30 sleep 3600; echo $?; done; date +%s";
+    let expected = format!("{}2000000300\n", "124\n".repeat(10));
+    for _ in 0..5 {
+        assert_eq!(run(PLAN, command("sh", &["-c", script])).expect(), expected);
+    }
 }
 
 #[test]
@@ -147,4 +150,13 @@ fn signals_change_neither_bytes_nor_sleeps() {
     assert!(calm.output.ends_with(" 1\n"), "{calm:?}");
     let flooded = run(PLAN, program.command(&["flood"]));
     assert_eq!((flooded.output, flooded.errors.as_str()), (calm.output, "\n"));
+}
+
+#[test]
+fn threads_that_start_to_wait_at_once_each_wait_their_time() {
+    let expected: String = (1..=16).map(|i| format!("{i}.000000000 s\n")).collect();
+    let program = Program::build("waits", &[]);
+    for _ in 0..10 {
+        assert_eq!(run(PLAN, program.command(&["crowd"])).expect(), expected);
+    }
 }

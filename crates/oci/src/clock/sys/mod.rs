@@ -49,12 +49,6 @@ pub(super) fn refuse_cycle_counter() -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV, 0, 0, 0) } as i64).map(|_| ())
 }
 
-/// Sends a signal by number to a process.
-pub(super) fn signal(pid: i32, signal: i32) -> io::Result<()> {
-    // SAFETY: kill takes numbers only.
-    check(unsafe { libc::kill(pid, signal) } as i64).map(|_| ())
-}
-
 /// A kernel answer below zero as the error it stands for.
 fn check(value: i64) -> io::Result<i64> {
     if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }

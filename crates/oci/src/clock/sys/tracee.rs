@@ -4,6 +4,7 @@ use std::io;
 use std::ptr;
 
 use super::check;
+use crate::clock::tasks::Task;
 
 pub(in crate::clock) type Registers = libc::user_regs_struct;
 
@@ -33,9 +34,13 @@ pub(in crate::clock) struct Tracee {
 const EVENT_STOP: i32 = 128;
 
 impl Tracee {
-    /// Traces a running thread and asks it to stop at its next return to its own code.
+    /// Traces a running thread and asks it to stop at its next return to its own code. `ESRCH` if it has ended.
     pub fn seize(tid: i32) -> io::Result<Self> {
-        request(libc::PTRACE_SEIZE, tid, 0, libc::PTRACE_O_TRACEEXEC as usize)?;
+        request(libc::PTRACE_SEIZE, tid, 0, libc::PTRACE_O_TRACEEXEC as usize).map_err(|error| {
+            // The kernel says EPERM for one that has ended and is not collected yet.
+            let ended = Task::of(tid).map_or(true, |task| task.has_ended());
+            if ended { io::Error::from_raw_os_error(libc::ESRCH) } else { error }
+        })?;
         let tracee = Self { tid, attached: true, _not_send: std::marker::PhantomData };
         tracee.interrupt()?;
         Ok(tracee)
@@ -52,6 +57,14 @@ impl Tracee {
     /// Lets the stopped thread run on, delivering `signal` unless it is 0.
     pub fn resume(&self, signal: i32) -> io::Result<()> {
         request(libc::PTRACE_CONT, self.tid, 0, signal as usize)
+    }
+
+    /// Kills the thread's process, unless it has ended: while it is traced, nobody else can have its number.
+    pub fn kill(&self) {
+        if self.attached {
+            // SAFETY: kill takes numbers only.
+            let _ended = unsafe { libc::kill(self.tid, libc::SIGKILL) };
+        }
     }
 
     pub fn registers(&self) -> io::Result<Registers> {
@@ -112,9 +125,14 @@ impl Tracee {
 
 impl Drop for Tracee {
     fn drop(&mut self) {
-        if self.attached {
-            // Fails only if the thread died meanwhile, which detaches it as well.
-            let _gone = request(libc::PTRACE_DETACH, self.tid, 0, 0);
+        if !self.attached || request(libc::PTRACE_DETACH, self.tid, 0, 0).is_ok() {
+            return;
+        }
+        // It is not stopped: it dies, or an error came before its stop. One that dies must be waited for, or its parent
+        // would never learn of it.
+        let _dies = self.interrupt();
+        if wait_one(self.tid, true).is_ok_and(|stop| stop != Some(Stop::Ended)) {
+            let _dies = request(libc::PTRACE_DETACH, self.tid, 0, 0);
         }
     }
 }

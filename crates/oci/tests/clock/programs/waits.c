@@ -207,6 +207,22 @@ static void spin(void) {
     printf("done\n");
 }
 
+/* Sixteen threads start to poll at once, each a second longer than the one before. */
+static struct timespec woke[16];
+static void *polls_alone(void *argument) {
+    long index = (struct timespec *)argument - woke;
+    poll(NULL, 0, (index + 1) * 1000);
+    woke[index] = now(CLOCK_MONOTONIC);
+    return NULL;
+}
+
+static void crowd(void) {
+    pthread_t threads[16];
+    for (int i = 15; i >= 0; i--) pthread_create(&threads[i], NULL, polls_alone, &woke[i]);
+    for (int i = 0; i < 16; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < 16; i++) printf("%ld.%09ld s\n", (long)woke[i].tv_sec - 86400, woke[i].tv_nsec);
+}
+
 int main(int count, char **arguments) {
     const char *what = count > 1 ? arguments[1] : "";
     if (!strcmp(what, "sleeps")) sleeps();
@@ -216,5 +232,6 @@ int main(int count, char **arguments) {
     if (!strcmp(what, "loops")) loops();
     if (!strcmp(what, "children")) children();
     if (!strcmp(what, "spin")) spin();
+    if (!strcmp(what, "crowd")) crowd();
     return 0;
 }
