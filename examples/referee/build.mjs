@@ -2,10 +2,11 @@
 // snapshots the memory after the module has run, tables included. Nothing ambient is left in it: no clock, no randomness, no network.
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { componentize } from '@bytecodealliance/componentize-js';
 import { build } from 'esbuild';
 
-const here = (path) => new URL(path, import.meta.url).pathname;
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 await mkdir(here('build'), { recursive: true });
 await build({

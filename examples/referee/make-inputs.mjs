@@ -2,6 +2,7 @@
 // Writes build/inputs/NAME.json, the referee's input for every case of tools/cases.mjs, signed for one wager.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readTable, TABLE_OPTIONS, TABLE_USAGE, usageError } from './tools/arguments.mjs';
 import { casesOf } from './tools/cases.mjs';
@@ -15,7 +16,7 @@ try {
     options: { ...TABLE_OPTIONS, 'draw-expires-at': { type: 'string', default: NEVER }, out: { type: 'string' } },
   });
   const table = new Table(...readTable(values));
-  const folder = values.out ?? new URL('build/inputs', import.meta.url).pathname;
+  const folder = values.out ?? fileURLToPath(new URL('build/inputs', import.meta.url));
   mkdirSync(folder, { recursive: true });
   for (const [name, { input }] of Object.entries(casesOf(table, BigInt(values['draw-expires-at'])))) {
     writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(input));
