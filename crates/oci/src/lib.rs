@@ -1,6 +1,7 @@
 //! Runs a program from an OCI image in an isolated, bounded container.
 //!
 //! - [`container`] runs one: namespaces, system call filter, read-only root, one supervisor process per run.
+//! - [`image`] turns an image into a root and a configuration: verified, bounded, cached by digest.
 //! - [`limits`] bounds it: control groups of either version, read back before anything starts.
 //! - [`state`] remembers what is running, so that nothing survives a crash.
 //!
@@ -10,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod container;
+pub mod image;
 pub mod limits;
 pub mod state;
 
