@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::json;
+use tar::EntryType::{Directory as D, Link as H, Regular as F, Symlink as S};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 use vouch_oci::{
@@ -51,9 +52,15 @@ impl Bench {
         let gzip: Vec<_> = layers.iter().map(|layer| zip(layer)).collect();
         let ids: Vec<_> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
         let config = json!({ "os": "linux", "architecture": self.architecture, "rootfs": { "diff_ids": ids },
-            "config": { "Entrypoint": self.entrypoint } }).to_string();
-        let descriptors: Vec<_> = gzip.iter().map(|bytes| json!({ "digest": self.blob(bytes).to_string(),
-            "size": bytes.len(), "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip" })).collect();
+            "config": { "Entrypoint": self.entrypoint } })
+        .to_string();
+        let descriptors: Vec<_> = gzip
+            .iter()
+            .map(|bytes| {
+                json!({ "digest": self.blob(bytes).to_string(),
+            "size": bytes.len(), "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip" })
+            })
+            .collect();
         let manifest = json!({ "layers": descriptors,
             "config": { "digest": self.blob(config.as_bytes()).to_string(), "size": config.len() } });
         self.blob(manifest.to_string().as_bytes())
@@ -92,7 +99,10 @@ fn entry(layer: &mut Builder<Vec<u8>>, kind: EntryType, path: &str, target: &str
     header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
     header.set_entry_type(kind);
     header.set_size(content.len() as u64);
-    (header.set_mode(0o6755), header.set_uid(7), header.set_gid(8), header.set_mtime(1_000)).0;
+    header.set_mode(0o6755);
+    header.set_uid(7);
+    header.set_gid(8);
+    header.set_mtime(1_000);
     header.set_cksum();
     layer.append(&header, content).unwrap();
 }
@@ -107,19 +117,36 @@ fn layer(entries: &[(EntryType, &str, &str)]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-use EntryType::{Directory as D, Link as H, Regular as F, Symlink as S};
-
 #[test]
 fn layers_are_merged_and_set_user_id_is_dropped() {
     let bench = Bench::new();
-    let lower = layer(&[(D, "usr/", ""), (F, "usr/a", "a"), (F, "usr/b", "b"), (S, "bin", "/usr"), (F, "gone", "x"), (F, "old/x", "x")]);
-    let upper = layer(&[(F, "old/new", "n"), (F, "old/.wh..wh..opq", ""), (F, ".wh.gone", ""), (F, "bin/a", "A"), (H, "hard", "bin/b")]);
+    let lower = layer(&[
+        (D, "usr/", ""),
+        (F, "usr/a", "a"),
+        (F, "usr/b", "b"),
+        (S, "bin", "/usr"),
+        (F, "gone", "x"),
+        (F, "old/x", "x"),
+    ]);
+    let upper = layer(&[
+        (F, "old/new", "n"),
+        (F, "old/.wh..wh..opq", ""),
+        (F, ".wh.gone", ""),
+        (F, "bin/a", "A"),
+        (H, "hard", "bin/b"),
+    ]);
     let digest = bench.image(&[lower, upper]);
     let root = bench.unpack(digest).unwrap().root;
     let read = |name: &str| fs::read_to_string(root.join(name)).ok();
-    assert_eq!(["usr/a", "hard", "old/new", "gone", "old/x"].map(read), [Some("A".into()), Some("b".into()), Some("n".into()), None, None]);
+    assert_eq!(
+        ["usr/a", "hard", "old/new", "gone", "old/x"].map(read),
+        [Some("A".into()), Some("b".into()), Some("n".into()), None, None]
+    );
     let file = root.join("usr/a").metadata().unwrap();
-    assert_eq!((file.uid(), file.gid(), file.mtime(), file.permissions().mode() & 0o7777), (ID_BASE + 7, ID_BASE + 8, 1_000, 0o755));
+    assert_eq!(
+        (file.uid(), file.gid(), file.mtime(), file.permissions().mode() & 0o7777),
+        (ID_BASE + 7, ID_BASE + 8, 1_000, 0o755)
+    );
     fs::remove_dir_all(bench.path("layout/blobs")).unwrap();
     assert_eq!(bench.unpack(digest).unwrap().root, root, "the second time nothing is read");
 }
@@ -127,7 +154,16 @@ fn layers_are_merged_and_set_user_id_is_dropped() {
 #[test]
 fn no_path_leads_out() {
     let victim = |bench: &Bench| bench.path("victim").to_str().unwrap().to_owned();
-    for (kind, path, target) in [(F, "../victim", "x"), (F, "/victim", "x"), (F, "a/../../victim", "x"), (H, "a", "../victim"), (H, "a", "/etc/passwd"), (F, "../.wh.victim", ""), (F, "a/.wh...", ""), (F, "a/.wh.", "")] {
+    for (kind, path, target) in [
+        (F, "../victim", "x"),
+        (F, "/victim", "x"),
+        (F, "a/../../victim", "x"),
+        (H, "a", "../victim"),
+        (H, "a", "/etc/passwd"),
+        (F, "../.wh.victim", ""),
+        (F, "a/.wh...", ""),
+        (F, "a/.wh.", ""),
+    ] {
         let error = Bench::new().layers_refused(&[layer(&[(kind, path, target)])]);
         assert!(matches!(error, Error::Escape { .. }), "{path}: {error}");
     }
@@ -135,8 +171,12 @@ fn no_path_leads_out() {
     let bench = Bench::new();
     let folder = bench.folder.path().to_str().unwrap().to_owned();
     let lower = layer(&[(S, "out", &folder)]);
-    assert!(bench.layers_refused(&[lower.clone(), layer(&[(F, "out/victim", "x")])]).to_string().contains("out/victim"));
-    assert!(bench.layers_refused(&[lower.clone(), layer(&[(F, "out/.wh.victim", "")])]).to_string().contains("out/victim"));
+    assert!(
+        bench.layers_refused(&[lower.clone(), layer(&[(F, "out/victim", "x")])]).to_string().contains("out/victim")
+    );
+    assert!(
+        bench.layers_refused(&[lower.clone(), layer(&[(F, "out/.wh.victim", "")])]).to_string().contains("out/victim")
+    );
     assert!(bench.layers_refused(&[lower, layer(&[(H, "stolen", "out/victim")])]).to_string().contains("stolen"));
     let up = layer(&[(S, "up", "../../../.."), (F, "up/inside", "x")]);
     let root = bench.unpack(bench.image(&[up])).unwrap().root;
@@ -146,7 +186,10 @@ fn no_path_leads_out() {
 #[test]
 fn only_files_folders_and_links() {
     for kind in [EntryType::Char, EntryType::Block, EntryType::Fifo, EntryType::GNUSparse] {
-        assert!(matches!(Bench::new().layers_refused(&[layer(&[(kind, "x", "")])]), Error::Kind { .. } | Error::Layer { .. }));
+        assert!(matches!(
+            Bench::new().layers_refused(&[layer(&[(kind, "x", "")])]),
+            Error::Kind { .. } | Error::Layer { .. }
+        ));
     }
 }
 
@@ -159,7 +202,10 @@ fn bombs_are_refused() {
     assert!(matches!(bench.layers_refused(&[files]), Error::TooLarge { what: "files", .. }));
     let mut big = Builder::new(Vec::new());
     entry(&mut big, F, "big", "", &vec![0; 2 << 20]);
-    assert!(matches!(bench.layers_refused(&[big.into_inner().unwrap()]), Error::TooLarge { what: "unpacked bytes", .. }));
+    assert!(matches!(
+        bench.layers_refused(&[big.into_inner().unwrap()]),
+        Error::TooLarge { what: "unpacked bytes", .. }
+    ));
     assert!(matches!(bench.layers_refused(&vec![layer(&[]); 4]), Error::TooLarge { what: "layers", .. }));
     let deep = vec!["d"; 40].join("/");
     bench.bounds.depth = 20;
@@ -204,7 +250,13 @@ fn what_a_killed_process_left_is_discarded() {
 #[test]
 fn packing_is_reproducible_and_archives_open() {
     let bench = Bench::new();
-    let process = Process { entrypoint: vec!["/app/run".into()], cmd: vec![], env: vec![("A".into(), "1".into())], cwd: "/".into(), user: String::new() };
+    let process = Process {
+        entrypoint: vec!["/app/run".into()],
+        cmd: vec![],
+        env: vec![("A".into(), "1".into())],
+        cwd: "/".into(),
+        user: String::new(),
+    };
     let make = |name: &str, files: &[&str]| {
         let from = bench.path(name);
         fs::create_dir(&from).unwrap();
@@ -217,8 +269,14 @@ fn packing_is_reproducible_and_archives_open() {
     assert_eq!(one, two);
     let archive = bench.path("archive.tar");
     archive_of(&layout, &archive);
-    let unpacked = Cache::open(&bench.path("cache"), Bounds::default()).unwrap().unpack(&Layout::open(&archive).unwrap(), one).unwrap();
-    assert_eq!((unpacked.process, fs::read_to_string(unpacked.root.join("app/link")).unwrap()), (process, "run".into()));
+    let unpacked = Cache::open(&bench.path("cache"), Bounds::default())
+        .unwrap()
+        .unpack(&Layout::open(&archive).unwrap(), one)
+        .unwrap();
+    assert_eq!(
+        (unpacked.process, fs::read_to_string(unpacked.root.join("app/link")).unwrap()),
+        (process, "run".into())
+    );
 }
 
 fn archive_of(layout: &Path, archive: &Path) {

@@ -1,4 +1,8 @@
-use std::{fmt, io::{self, Read}, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read},
+    str::FromStr,
+};
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,4 +1,7 @@
-use std::{io, path::{Path, PathBuf}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::Digest;
 
@@ -26,7 +29,9 @@ pub enum Error {
         found: Digest,
     },
     /// A blob's size is another than its descriptor says.
-    #[error("blob {digest} has {found} bytes, its descriptor says {expected}; it is truncated or was changed, so fetch the image again")]
+    #[error(
+        "blob {digest} has {found} bytes, its descriptor says {expected}; it is truncated or was changed, so fetch the image again"
+    )]
     Size {
         /// The blob.
         digest: Digest,

@@ -20,6 +20,7 @@ use super::{
 use crate::container::ID_COUNT;
 
 const WHITEOUT: &[u8] = b".wh.";
+/// What follows the prefix in the name that empties a folder.
 const OPAQUE: &[u8] = b".wh..opq";
 /// The most bytes of an entry's extended header.
 const EXTENSION_BYTES_MAX: u64 = 64 << 10;
@@ -32,7 +33,11 @@ pub(super) struct Budget {
 
 /// Verifies a layer, counts it against the budget, and applies what it removes from the layers below.
 pub(super) fn check(
-    layout: &Layout, (layer, id): &(Descriptor, Digest), bounds: &Bounds, budget: &mut Budget, tree: &Tree,
+    layout: &Layout,
+    (layer, id): &(Descriptor, Digest),
+    bounds: &Bounds,
+    budget: &mut Budget,
+    tree: &Tree,
 ) -> Result<(), Error> {
     let allowed = budget.bytes;
     let bytes = each(layout, layer, *id, allowed, bounds, |entry, _| {
@@ -49,7 +54,10 @@ pub(super) fn check(
 
 /// Writes a layer that was checked.
 pub(super) fn apply(
-    layout: &Layout, (layer, id): &(Descriptor, Digest), bounds: &Bounds, tree: &Tree,
+    layout: &Layout,
+    (layer, id): &(Descriptor, Digest),
+    bounds: &Bounds,
+    tree: &Tree,
 ) -> Result<(), Error> {
     each(layout, layer, *id, bounds.unpacked_bytes, bounds, |entry, content| {
         match &entry.what {
@@ -89,7 +97,11 @@ type Reader = Hashing<Bounded<Box<dyn Read>>>;
 
 /// Reads a layer's entries in order, then compares both digests; returns the unpacked archive's bytes.
 fn each(
-    layout: &Layout, layer: &Descriptor, id: Digest, allowed: u64, bounds: &Bounds,
+    layout: &Layout,
+    layer: &Descriptor,
+    id: Digest,
+    allowed: u64,
+    bounds: &Bounds,
     mut visit: impl FnMut(&Item, &mut dyn Read) -> Result<(), Error>,
 ) -> Result<u64, Error> {
     let digest = layer.digest()?;
@@ -274,7 +286,7 @@ fn is_whiteout(path: &Path) -> bool {
 fn removed(raw: &[u8], path: &Path) -> Result<(PathBuf, What), Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
     match &name_of(path)[WHITEOUT.len()..] {
-        name if [WHITEOUT, name].concat() == [WHITEOUT, OPAQUE].concat() => Ok((folder.to_owned(), What::Opaque)),
+        OPAQUE => Ok((folder.to_owned(), What::Opaque)),
         b"" | b"." | b".." => Err(Error::Escape { path: shown(raw), reason: "a whiteout of a folder it is in" }),
         name => Ok((folder.join(OsStr::from_bytes(name)), What::Whiteout)),
     }

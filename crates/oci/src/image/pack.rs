@@ -55,7 +55,8 @@ fn write(sources: &[Source], process: &Process, layout: &Path, blobs: &Path) -> 
     let (manifest, size) = write_blob(blobs, manifest.to_string().as_bytes())?;
     let index = json!({ "schemaVersion": 2, "manifests": [{ "mediaType": MANIFEST, "digest": manifest.to_string(),
         "size": size, "platform": { "os": "linux", "architecture": "amd64" } }] });
-    for (name, text) in [("index.json", index.to_string()), ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#.into())] {
+    for (name, text) in [("index.json", index.to_string()), ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#.into())]
+    {
         fs::write(layout.join(name), text).map_err(failed("write", layout))?;
     }
     Ok(manifest)
@@ -90,6 +91,9 @@ fn add(builder: &mut Builder<File>, from: &Path, to: &Path) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_mode(if executable { 0o755 } else { 0o644 });
     header.set_size(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     if metadata.is_symlink() {
         header.set_entry_type(EntryType::Symlink);
         builder.append_link(&mut header, to, fs::read_link(from)?)

@@ -69,11 +69,11 @@ impl Tree {
         Ok(fchmod(&folder, mode(attributes))?)
     }
 
-    pub fn file(&self, path: &Path, attributes: Attributes, content: &mut impl Read) -> io::Result<()> {
+    pub fn file(&self, path: &Path, attributes: Attributes, content: &mut dyn Read) -> io::Result<()> {
         let (parent, name) = self.new_place(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&parent, name, flags, Mode::from_raw_mode(0o600))?);
-        io::copy(content, &mut file)?;
+        io::copy(&mut *content, &mut file)?;
         self.set(&parent, name, attributes)?;
         fchmod(&file, mode(attributes))?;
         Ok(utimensat(&parent, name, &times(attributes.modified), AtFlags::SYMLINK_NOFOLLOW)?)
@@ -110,9 +110,7 @@ impl Tree {
     pub fn empty(&self, path: &Path) -> io::Result<()> {
         let Some((parent, name)) = self.place(path)? else { return clear(&self.root) };
         match kind(&parent, name)? {
-            Some(FileType::Directory) => {
-                clear(&openat(&parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?)
-            }
+            Some(FileType::Directory) => clear(&openat(&parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?),
             _ => Ok(()),
         }
     }
