@@ -81,10 +81,9 @@ fn blobs_of(path: &Path) -> io::Result<HashMap<String, (u64, u64)>> {
         let entry = entry?;
         let name = entry.path_bytes();
         let name = name.strip_prefix(b"./").unwrap_or(&name);
-        if let Some(name) = name.strip_prefix(b"blobs/sha256/").filter(|name| !name.is_empty()) {
-            if entry.header().entry_type().is_file() {
-                blobs.insert(String::from_utf8_lossy(name).into_owned(), (entry.raw_file_position(), entry.size()));
-            }
+        let blob = name.strip_prefix(b"blobs/sha256/").filter(|name| !name.is_empty());
+        if let Some(blob) = blob.filter(|_| entry.header().entry_type().is_file()) {
+            blobs.insert(String::from_utf8_lossy(blob).into_owned(), (entry.raw_file_position(), entry.size()));
         }
     }
     Ok(blobs)
