@@ -2,6 +2,7 @@
 //!
 //! - [`container`] runs one: namespaces, system call filter, read-only root, one supervisor process per run.
 //! - [`clock`] shows it the request's time and randomness instead of the host's.
+//! - [`image`] turns an image into a root and a configuration: verified, bounded, cached by digest.
 //! - [`limits`] bounds it: control groups of either version, read back before anything starts.
 //! - [`state`] remembers what is running, so that nothing survives a crash.
 //!
@@ -16,6 +17,7 @@
 pub mod clock;
 #[cfg(target_arch = "x86_64")]
 pub mod container;
+pub mod image;
 pub mod limits;
 pub mod state;
 
