@@ -12,7 +12,7 @@ import { randomOf, records } from './records.mjs';
 const FOLDER = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../target', import.meta.url));
 const BINARY = path.join(FOLDER, 'x86_64-unknown-linux-gnu/release/referee-rust');
 const SEED = Number(process.env.REFEREE_SEED ?? 1);
-const GAMES = Number(process.env.REFEREE_GAMES ?? 240);
+const GAMES = Number(process.env.REFEREE_GAMES ?? 204);
 const WAGER = { chainId: 31337n, contract: new Uint8Array(20).fill(0x5f), number: 7n };
 const table = new Table(WAGER, playerOf(new Uint8Array(32).fill(0x11)), playerOf(new Uint8Array(32).fill(0x22)));
 

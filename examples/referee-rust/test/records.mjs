@@ -112,7 +112,7 @@ export function* records(table, below, count) {
   const kinds = Object.entries(KINDS);
   for (let i = 0; i < count; i++) {
     const [kind, make] = kinds[i % kinds.length];
-    const moves = gameOf(below, 2 + below(i % 9 === 0 ? 300 : 40));
+    const moves = gameOf(below, 2 + below(i % 29 === 0 ? 300 : 12));
     yield { name: `${kind} ${i}`, payload: Buffer.from(make(table, moves, below)) };
   }
 }
