@@ -91,6 +91,7 @@ test-rust: setup $(REFEREE) ## Run the Rust tests
 .PHONY: test-examples
 test-examples: examples/referee/node_modules/.package-lock.json ## Run the examples' own tests
 	cd examples/referee && npm test --silent
+	cd examples/referee-rust && cargo build --locked --release && node --test test/
 
 .PHONY: check
 check: check-format check-lints check-generated check-licences ## What must hold for every change, besides the tests
@@ -124,6 +125,7 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	cargo deny --log-level error check bans licenses sources
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
 	PROPTEST_CASES=20000 cargo test --locked --workspace
+	cd examples/referee-rust && cargo build --locked --release && REFEREE_SEED=$$(date +%s) REFEREE_GAMES=5000 node --test test/
 
 .PHONY: fmt
 fmt: setup ## Format everything
