@@ -5,8 +5,8 @@
 mod support;
 
 use std::{
-    fs,
-    os::unix::process::CommandExt,
+    fs::{self, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -98,7 +98,11 @@ fn an_executor_outlives_its_supervisors() {
 #[test]
 fn without_root_containers_are_refused_with_advice() {
     let Some(Bench { state, .. }) = Bench::new() else { return };
-    let mut command = this_program("unprivileged_executor", state.path());
+    // The folder of the build may be one that only root enters.
+    let open_folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+    let program = open_folder.path().join("executor");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = test_of(&program, "unprivileged_executor", state.path());
     let output = command.uid(65_534).gid(65_534).stdout(Stdio::piped()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("user id 65534; run the executor as root"), "{text}");
@@ -134,7 +138,11 @@ fn start_executor(state: &Path, image: &Image) -> Child {
 }
 
 fn this_program(test: &str, state: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    test_of(&std::env::current_exe().unwrap(), test, state)
+}
+
+fn test_of(program: &Path, test: &str, state: &Path) -> Command {
+    let mut command = Command::new(program);
     command.args(["--exact", test, "--nocapture"]).env(STATE, state);
     command
 }
