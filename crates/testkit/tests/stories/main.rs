@@ -129,6 +129,8 @@ async fn a_node_stops_when_finalized_history_is_rewritten() {
     anvil.mine(50).await.unwrap();
     let mut child = world.cloud.restart_node("operator-2").await.unwrap();
     anvil.revert(snapshot).await.unwrap();
+    // At other times, or they would be the very same blocks again.
+    anvil.increase_time(1_000).await.unwrap();
     anvil.mine(200).await.unwrap();
     let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.unwrap().unwrap();
     let log = std::fs::read_to_string(world.cloud.log_file("operator-2-again")).unwrap();
