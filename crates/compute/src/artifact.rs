@@ -115,6 +115,11 @@ impl ArtifactStore {
         Ok(path)
     }
 
+    /// The folder, in which each artifact is a file named by its digest in hexadecimal.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The verified bytes of an artifact.
     pub fn read(&self, expected: B256) -> Result<Vec<u8>, Error> {
         let path = self.path(expected)?;

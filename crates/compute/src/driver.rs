@@ -18,15 +18,19 @@ pub use vouch_core::Status;
 use crate::program::{self, Program};
 
 pub mod kit;
+mod set;
+
+pub use set::DriverSet;
 
 /// Loads programs of the runtimes it knows.
 pub trait Driver: Send + Sync {
     /// The runtime ids (`engine-version/target/settings`) whose programs this driver runs.
     fn runtimes(&self) -> Vec<String>;
 
-    /// Prepares a program whose artifact lies at `artifact`; slow at first (it may compile), quick when cached.
+    /// Prepares a program whose artifact lies at `artifact`, a file, or a folder of blobs for programs that are made of
+    /// many; slow at first (it may compile or unpack), quick when cached.
     ///
-    /// The file's digest must be the program's; a driver checks this itself before it trusts a byte of it.
+    /// The digest must be the program's; a driver checks this itself before it trusts a byte of it.
     fn load(&self, program: &Program, artifact: &Path) -> Result<Arc<dyn Loaded>, LoadError>;
 }
 
@@ -127,6 +131,9 @@ pub enum LoadError {
     /// The artifact is not something that this driver can run.
     #[error("the artifact cannot be run: {0}")]
     Artifact(String),
+    /// Parts of the artifact are not here. There may be more: what a missing part names is not known yet.
+    #[error("parts of the artifact are not here: {}; fetch them by their SHA-256", .0.iter().map(B256::to_string).collect::<Vec<_>>().join(", "))]
+    Missing(Vec<B256>),
     /// Compiling failed on this host (time, memory, the child process), which says nothing about the program.
     #[error("compiling the artifact failed on this host: {0}")]
     Compile(String),

@@ -1,7 +1,7 @@
 //! Runs programs and turns their answers into certificates.
 //!
 //! Reading order: [`program`] says what runs, [`artifact`] keeps the bytes, [`driver`] is the trait every engine
-//! implements, [`wasm`] is the WebAssembly engine.
+//! implements, [`wasm`] is the WebAssembly engine, [`oci`] runs containers.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod executor;
 pub mod gateway;
 pub mod lane;
+pub mod oci;
 pub mod program;
 pub mod quorum;
 mod request;

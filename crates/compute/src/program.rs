@@ -2,7 +2,8 @@
 //!
 //! ```toml
 //! runtime = "wasmtime-48/x86-64/1"     # optional: this node's own
-//! artifact = "build/referee.wasm"      # relative to the description
+//! artifact = "build/referee.wasm"      # a WebAssembly file, relative to the description; or, for a container:
+//! # image = "build/image"              # an OCI image layout (folder or archive), or NAME@sha256:DIGEST in a registry
 //! interface = "command"                # optional
 //! args = ["--strict"]                  # optional, at most 64
 //! [env]                                # optional, at most 64
@@ -19,8 +20,9 @@ use std::{
 use alloy_primitives::{B256, keccak256};
 use alloy_sol_types::SolValue;
 use serde::Deserialize;
+use vouch_oci::image::{self, Digest, Layout};
 
-use crate::{artifact, wasm};
+use crate::{artifact, oci, wasm};
 
 /// Arguments or environment entries a program may have.
 pub const ENTRIES_MAX: usize = 64;
@@ -31,6 +33,8 @@ const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
 /// Fuel that one millisecond of the wall-clock limit may stand for. A unit of fuel takes 0.1 to 1 ns, so that a host a
 /// hundred times slower than usual still runs out of fuel, which it may sign, before it runs out of time, which it may not.
 const FUEL_PER_MS_MAX: u64 = 100_000;
+/// Where the image of a registry is kept, beside the description.
+const PULLED_FOLDER: &str = "build/image";
 
 /// How a program takes a request and gives its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -55,13 +59,28 @@ impl Interface {
     }
 }
 
-/// The limits of one run; part of the programId.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+/// What a runtime runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A WebAssembly file, metered by fuel.
+    Wasm,
+    /// An OCI image, bounded by time.
+    Container,
+}
+
+impl Kind {
+    /// Of a runtime id.
+    pub fn of(runtime: &str) -> Self {
+        if runtime.starts_with("oci-") { Self::Container } else { Self::Wasm }
+    }
+}
+
+/// The limits of one run; part of the programId. What does not apply to a kind of program is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Units of fuel: about one per WebAssembly instruction and per byte of a bulk operation.
+    /// Units of fuel: about one per WebAssembly instruction and per byte of a bulk operation. Zero for a container.
     pub fuel: u64,
-    /// Bytes of all linear memories together.
+    /// Bytes of all linear memories, or of all a container's processes, together.
     pub memory_bytes: u64,
     /// Bytes of a request's payload.
     pub payload_bytes: u64,
@@ -69,17 +88,15 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Milliseconds after which the host gives up, without anything to sign; far above what `fuel` can take.
     pub wall_millis: u64,
+    /// Thousandths of a processor that a container's processes may use together. Zero for WebAssembly.
+    pub cpu_millis: u64,
+    /// Processes and threads of a container at a time. Zero for WebAssembly.
+    pub pids: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            fuel: 10_000_000_000,
-            memory_bytes: 512 << 20,
-            payload_bytes: 1 << 20,
-            output_bytes: 1 << 20,
-            wall_millis: 120_000,
-        }
+        Self::of(Kind::Wasm)
     }
 }
 
@@ -105,8 +122,10 @@ pub struct Program {
 pub struct Description {
     /// The program.
     pub program: Program,
-    /// The artifact's file.
+    /// The artifact's file; of a container, its image layout.
     pub artifact: PathBuf,
+    /// Where the image comes from, if not from this machine: a name with a digest in a registry.
+    pub reference: Option<String>,
 }
 
 /// Why a release description is refused.
@@ -139,46 +158,116 @@ pub enum Error {
     /// The artifact cannot be read.
     #[error(transparent)]
     Artifact(#[from] artifact::Error),
+    /// The image cannot be read.
+    #[error(transparent)]
+    Image(#[from] vouch_oci::image::Error),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Raw {
     runtime: Option<String>,
-    artifact: PathBuf,
+    artifact: Option<PathBuf>,
+    image: Option<String>,
     interface: Option<Interface>,
     #[serde(default)]
     args: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
     #[serde(default)]
-    limits: Limits,
+    limits: RawLimits,
+}
+
+/// What a description says of limits; the rest is the kind's default.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct RawLimits {
+    fuel: Option<u64>,
+    memory_bytes: Option<u64>,
+    payload_bytes: Option<u64>,
+    output_bytes: Option<u64>,
+    wall_millis: Option<u64>,
+    cpu_millis: Option<u64>,
+    pids: Option<u32>,
+}
+
+impl RawLimits {
+    fn or(&self, default: Limits) -> Limits {
+        Limits {
+            fuel: self.fuel.unwrap_or(default.fuel),
+            memory_bytes: self.memory_bytes.unwrap_or(default.memory_bytes),
+            payload_bytes: self.payload_bytes.unwrap_or(default.payload_bytes),
+            output_bytes: self.output_bytes.unwrap_or(default.output_bytes),
+            wall_millis: self.wall_millis.unwrap_or(default.wall_millis),
+            cpu_millis: self.cpu_millis.unwrap_or(default.cpu_millis),
+            pids: self.pids.unwrap_or(default.pids),
+        }
+    }
 }
 
 impl Description {
-    /// Reads `vouch.toml` (or what it is called) and hashes the artifact that it names.
+    /// Reads `vouch.toml` (or what it is called) and finds the digest of the artifact that it names.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file_error = |source| Error::File { path: path.to_owned(), source };
-        let size = std::fs::metadata(path).map_err(file_error)?.len();
-        check("description", size <= DESCRIPTION_BYTES_MAX, || {
-            format!("has {size} bytes, at most {DESCRIPTION_BYTES_MAX} are read")
+        let raw = read_raw(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let found = match (raw.artifact, raw.image) {
+            (Some(artifact), None) => Artifact::file(folder.join(artifact))?,
+            (None, Some(image)) => Artifact::image(folder, image)?,
+            _ => return Err(value("artifact", "or `image` must be given, and only one of them")),
+        };
+        let runtime = raw.runtime.unwrap_or_else(|| found.runtime.to_owned());
+        let kind = Kind::of(&runtime);
+        check("runtime", kind == Kind::of(found.runtime), || {
+            format!("`{runtime}` does not run what is named; leave it out, or name a `{}`", found.runtime)
         })?;
-        let text = std::fs::read_to_string(path).map_err(file_error)?;
-        let raw: Raw = toml::from_str(&text)
-            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
-        let artifact = path.parent().unwrap_or(Path::new("")).join(raw.artifact);
         let program = Program {
-            runtime: raw.runtime.unwrap_or_else(|| wasm::RUNTIME.to_owned()),
-            artifact_digest: artifact::digest_of(&artifact)?,
+            artifact_digest: found.digest,
             interface: raw.interface.unwrap_or(Interface::Command),
             args: raw.args,
             env: raw.env,
-            limits: raw.limits,
+            limits: raw.limits.or(Limits::of(kind)),
+            runtime,
         };
         program.validate()?;
         program.limits.check_calibration()?;
-        Ok(Self { program, artifact })
+        Ok(Self { program, artifact: found.path, reference: found.reference })
     }
+}
+
+/// What a description names as its artifact.
+struct Artifact {
+    runtime: &'static str,
+    digest: B256,
+    path: PathBuf,
+    reference: Option<String>,
+}
+
+impl Artifact {
+    fn file(path: PathBuf) -> Result<Self, Error> {
+        Ok(Self { runtime: wasm::RUNTIME, digest: artifact::digest_of(&path)?, path, reference: None })
+    }
+
+    /// A name with a digest is an image in a registry, anything else a layout on this machine.
+    fn image(folder: &Path, image: String) -> Result<Self, Error> {
+        if let Some((_, digest)) = image.split_once('@') {
+            let digest: Digest = digest.parse()?;
+            let path = folder.join(PULLED_FOLDER);
+            return Ok(Self { runtime: oci::RUNTIME, digest: B256::new(digest.bytes()), path, reference: Some(image) });
+        }
+        let path = folder.join(image);
+        let digest = image::default_digest(&Layout::open(&path)?)?;
+        Ok(Self { runtime: oci::RUNTIME, digest: B256::new(digest.bytes()), path, reference: None })
+    }
+}
+
+fn read_raw(path: &Path) -> Result<Raw, Error> {
+    let file_error = |source| Error::File { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(file_error)?.len();
+    check("description", size <= DESCRIPTION_BYTES_MAX, || {
+        format!("has {size} bytes, at most {DESCRIPTION_BYTES_MAX} are read")
+    })?;
+    let text = std::fs::read_to_string(path).map_err(file_error)?;
+    toml::from_str(&text).map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
 }
 
 impl Program {
@@ -204,7 +293,7 @@ impl Program {
         for key in self.env.keys() {
             check("env", !key.is_empty() && !key.contains(['=', '\0']), || format!("has an invalid name `{key}`"))?;
         }
-        self.limits.validate()
+        self.limits.validate(Kind::of(&self.runtime))
     }
 
     /// The record that the chain names, whose hash is the programId.
@@ -232,17 +321,48 @@ impl Program {
 }
 
 impl Limits {
-    /// Checks that each limit is usable.
-    pub fn validate(&self) -> Result<(), Error> {
+    /// The defaults of a kind.
+    pub fn of(kind: Kind) -> Self {
+        let (fuel, cpu_millis, pids) = match kind {
+            Kind::Wasm => (10_000_000_000, 0, 0),
+            Kind::Container => (0, 1_000, 128),
+        };
+        Self {
+            fuel,
+            memory_bytes: 512 << 20,
+            payload_bytes: 1 << 20,
+            output_bytes: 1 << 20,
+            wall_millis: 120_000,
+            cpu_millis,
+            pids,
+        }
+    }
+
+    /// Checks that each limit is usable, and that none is set which means nothing.
+    pub fn validate(&self, kind: Kind) -> Result<(), Error> {
         const GIB: u64 = 1 << 30;
-        within("limits.fuel", self.fuel, 1, 1_000_000_000_000)?;
-        within("limits.memory-bytes", self.memory_bytes, 65_536, 4 * GIB)?;
+        let pids = u64::from(self.pids);
+        let memory_min = match kind {
+            Kind::Wasm => {
+                within("limits.fuel", self.fuel, 1, 1_000_000_000_000)?;
+                within("limits.cpu-millis", self.cpu_millis, 0, 0)?;
+                within("limits.pids", pids, 0, 0)?;
+                65_536
+            }
+            Kind::Container => {
+                within("limits.fuel", self.fuel, 0, 0)?;
+                within("limits.cpu-millis", self.cpu_millis, 10, 1_024_000)?;
+                within("limits.pids", pids, 1, 32_768)?;
+                8 << 20
+            }
+        };
+        within("limits.memory-bytes", self.memory_bytes, memory_min, 4 * GIB)?;
         within("limits.payload-bytes", self.payload_bytes, 0, 64 << 20)?;
         within("limits.output-bytes", self.output_bytes, 0, 64 << 20)?;
         within("limits.wall-millis", self.wall_millis, 100, 86_400_000)
     }
 
-    /// The limits as the chain names them; what a wasm program has no limit for is zero.
+    /// The limits as the chain names them.
     pub fn signed(&self) -> vouch_core::Limits {
         vouch_core::Limits {
             fuel: self.fuel,
@@ -250,7 +370,8 @@ impl Limits {
             payload_bytes: self.payload_bytes,
             output_bytes: self.output_bytes,
             wall_millis: self.wall_millis,
-            ..vouch_core::Limits::default()
+            cpu_millis: self.cpu_millis,
+            pids: self.pids,
         }
     }
 
@@ -266,6 +387,10 @@ fn within(field: &'static str, value: u64, min: u64, max: u64) -> Result<(), Err
 
 fn check(field: &'static str, ok: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
     if ok { Ok(()) } else { Err(Error::Value { field, problem: problem() }) }
+}
+
+fn value(field: &'static str, problem: &str) -> Error {
+    Error::Value { field, problem: problem.to_owned() }
 }
 
 fn check_entries<'a>(field: &'static str, entries: impl Iterator<Item = (usize, &'a str)>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The executor role: one executor for each app that the operator has joined, and joining itself.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,10 @@ use vouch_chain::keys::{self, Cost, Password};
 use vouch_chain::network::{Allocation, WHOLE_MAGNITUDE};
 use vouch_chain::{Network, Sender};
 use vouch_coding::Srs;
+use vouch_compute::driver::{Driver, DriverSet, LoadError};
 use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::lane::chain::ChainView;
+use vouch_compute::oci::{self, OciDriver};
 use vouch_compute::wasm::{self, WasmDriver};
 use vouch_core::bls::SecretKey;
 use vouch_core::{AppId, ProgramId};
@@ -59,7 +61,8 @@ impl ExecutorRole {
     pub fn open(config: &ExecutorConfig, parts: &Parts) -> Result<Self, Error> {
         let (signer, password) = open_key(&config.keystore, &config.password_file)?;
         let cache = config.cache_dir.clone().unwrap_or_else(|| parts.data_dir.join("compiled"));
-        let driver = WasmDriver::new(wasm::Config::new(cache))?;
+        let driver = drivers(&cache, &parts.data_dir)?;
+        tracing::info!(runtimes = driver.runtimes().join(", "), "node.executor.runtimes");
         let programs = ProgramStore::new(
             Arc::clone(&parts.mirror),
             driver,
@@ -231,4 +234,17 @@ impl ExecutorRole {
         self.executors.write().unwrap_or_else(PoisonError::into_inner).insert(app, executor);
         Ok(())
     }
+}
+
+/// WebAssembly runs everywhere; containers only where they can be isolated and bounded.
+fn drivers(cache: &Path, data_dir: &Path) -> Result<DriverSet, Error> {
+    let drivers = DriverSet::default().with(WasmDriver::new(wasm::Config::new(cache))?);
+    Ok(match OciDriver::new(&oci::Config::new(cache.join("images"), data_dir.join("containers"))) {
+        Ok(containers) => drivers.with(containers),
+        Err(LoadError::Machine { runtime, reason }) => {
+            tracing::warn!(reason, "node.executor.containers.absent");
+            drivers.without(runtime, reason)
+        }
+        Err(error) => return Err(error.into()),
+    })
 }

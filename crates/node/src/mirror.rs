@@ -5,6 +5,7 @@
 
 mod state;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,6 +17,7 @@ use vouch_chain::bindings::batch_registry;
 use vouch_chain::{Chain, Deployment, Error, Finalized, FinalizedClock};
 use vouch_compute::lane::chain::{AppState, ChainView, Head, Release, Table, Unavailable};
 use vouch_compute::lane::{LaneKey, LaneState};
+use vouch_compute::program::Kind;
 use vouch_compute::wire::Signer;
 use vouch_core::{AppId, BatchHash, OperatorId, ProgramId};
 
@@ -161,6 +163,13 @@ impl Mirror {
     /// Whether a finalized release names the artifact.
     pub fn names_artifact(&self, digest: B256) -> bool {
         self.read().releases.values().any(|release| release.program.artifact_digest == digest)
+    }
+
+    /// The images that finalized releases name, each once.
+    pub fn images(&self) -> BTreeSet<B256> {
+        let state = self.read();
+        let programs = state.releases.values().map(|release| &release.program);
+        programs.filter(|program| Kind::of(&program.runtime) == Kind::Container).map(|p| p.artifact_digest).collect()
     }
 
     /// The URI that the app published the program with.

@@ -9,10 +9,9 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use vouch_compute::artifact::{self, ArtifactStore};
-use vouch_compute::driver::{Driver, Loaded};
+use vouch_compute::driver::{Driver, DriverSet, LoadError, Loaded};
 use vouch_compute::executor::Programs;
-use vouch_compute::program::{Interface, Limits, Program};
-use vouch_compute::wasm::WasmDriver;
+use vouch_compute::program::{Interface, Kind, Limits, Program};
 use vouch_core::{AppId, Program as Named, ProgramId};
 
 use crate::mirror::Mirror;
@@ -21,6 +20,8 @@ use crate::mirror::Mirror;
 const LOADED_MAX: usize = 64;
 /// How long fetching one artifact may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often an image may name blobs that were not known before: indexes, a manifest, its configuration and layers.
+const IMAGE_LEVELS_MAX: usize = 6;
 /// What a release's URI starts with when it carries the program's settings.
 const SETTINGS_PREFIX: &str = "data:application/json,";
 
@@ -32,6 +33,9 @@ pub struct Settings {
     pub args: Vec<String>,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The registry that a container's image is fetched from: NAME@sha256:DIGEST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 impl Settings {
@@ -54,7 +58,7 @@ impl Settings {
 /// The programs of a node.
 pub struct ProgramStore {
     mirror: Arc<Mirror>,
-    driver: WasmDriver,
+    driver: DriverSet,
     artifacts: Arc<ArtifactStore>,
     sources: Vec<String>,
     http: reqwest::Client,
@@ -74,7 +78,7 @@ impl ProgramStore {
     /// `sources` are the base URLs of nodes that serve artifacts.
     pub fn new(
         mirror: Arc<Mirror>,
-        driver: WasmDriver,
+        driver: DriverSet,
         artifacts: Arc<ArtifactStore>,
         sources: Vec<String>,
         http: reqwest::Client,
@@ -102,12 +106,33 @@ impl ProgramStore {
         let release = self.mirror.release(app, program).ok_or("the program is no finalized release of the app")?;
         let uri = self.mirror.release_uri(app, program).unwrap_or_default();
         let runnable = runnable(&release.program, Settings::from_uri(&uri)?)?;
-        let digest = runnable.artifact_digest;
+        match Kind::of(&runnable.runtime) {
+            Kind::Wasm => self.load_file(&runnable),
+            Kind::Container => self.load_image(&runnable),
+        }
+    }
+
+    fn load_file(&self, program: &Program) -> Result<Arc<dyn Loaded>, String> {
+        let digest = program.artifact_digest;
         if self.artifacts.path(digest).is_err() {
             self.runtime.block_on(self.fetch(digest))?;
         }
         let path = self.artifacts.path(digest).map_err(|error| error.to_string())?;
-        self.driver.load(&runnable, &path).map_err(|error| error.to_string())
+        self.driver.load(program, &path).map_err(|error| error.to_string())
+    }
+
+    /// An image's blobs are artifacts, each by its digest; which ones there are is known from level to level only.
+    fn load_image(&self, program: &Program) -> Result<Arc<dyn Loaded>, String> {
+        for _ in 0..IMAGE_LEVELS_MAX {
+            match self.driver.load(program, self.artifacts.folder()) {
+                Ok(loaded) => return Ok(loaded),
+                Err(LoadError::Missing(blobs)) => {
+                    blobs.into_iter().try_for_each(|blob| self.runtime.block_on(self.fetch(blob)))?;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err(format!("image {} names blobs within blobs, more than {IMAGE_LEVELS_MAX} deep", program.artifact_digest))
     }
 
     async fn fetch(&self, digest: B256) -> Result<(), String> {
@@ -174,6 +199,8 @@ pub fn runnable(named: &Named, settings: Settings) -> Result<Program, String> {
         payload_bytes: named.limits.payload_bytes,
         output_bytes: named.limits.output_bytes,
         wall_millis: named.limits.wall_millis,
+        cpu_millis: named.limits.cpu_millis,
+        pids: named.limits.pids,
     };
     let program = Program {
         runtime: named.runtime.clone(),
@@ -198,15 +225,7 @@ pub fn named(program: &Program) -> Named {
         interface_name: program.interface.name().to_owned(),
         args_hash: program.args_hash(),
         env_hash: program.env_hash(),
-        limits: vouch_core::Limits {
-            fuel: program.limits.fuel,
-            memory_bytes: program.limits.memory_bytes,
-            payload_bytes: program.limits.payload_bytes,
-            output_bytes: program.limits.output_bytes,
-            wall_millis: program.limits.wall_millis,
-            cpu_millis: 0,
-            pids: 0,
-        },
+        limits: program.limits.signed(),
         hardware_class: String::new(),
         state: B256::ZERO,
         egress: B256::ZERO,
@@ -220,7 +239,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { args: vec!["--strict".into()], env: BTreeMap::from([("MODE".into(), "fast".into())]) }
+        Settings { args: vec!["--strict".into()], env: BTreeMap::from([("MODE".into(), "fast".into())]), image: None }
     }
 
     fn program(settings: &Settings) -> Program {

@@ -1,6 +1,6 @@
 //! Images: from an OCI layout to a root that a container can be given, verified byte by byte and bounded everywhere.
 //!
-//! - [`Layout`] reads a layout, from a folder or a tar archive of one, by digest.
+//! - [`Layout`] reads a layout, from a folder or a tar archive of one, by digest; [`closure`] says what an image consists of.
 //! - [`Cache`] unpacks an image once per digest; the result is complete or absent, and only read afterwards.
 //! - [`pack`] makes an image from folders, the same bytes every time.
 //!
@@ -17,12 +17,14 @@ mod layer;
 mod layout;
 pub mod pack;
 mod tree;
+mod user;
 
 pub use cache::{Cache, Unpacked};
 pub use digest::Digest;
-pub use document::Process;
+pub use document::{Blob, Process, closure, default_digest};
 pub use error::Error;
 pub use layout::Layout;
+pub use user::User;
 
 /// What an image may use; everything above is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod init;
 mod list;
 mod project;
 mod run;
+mod upload;
 
 /// Write, run, deploy, call and inspect apps
 #[derive(clap::Subcommand)]

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde::Serialize;
 use vouch_chain::anvil;
+use vouch_compute::oci;
 use vouch_compute::wasm::{self, WasmDriver};
 
 use crate::failure::{Failure, chain_of};
@@ -18,6 +19,8 @@ pub struct Arguments {}
 struct Check {
     name: &'static str,
     ok: bool,
+    /// Whether a cloud runs without it, with less.
+    optional: bool,
     /// What was found, or what is missing and why it is needed.
     found: String,
     /// One command that mends it; empty if nothing is to be mended.
@@ -25,9 +28,9 @@ struct Check {
 }
 
 pub fn run(_: Arguments, output: &Output) -> Result<(), Failure> {
-    let checks = [node(), compiler(), anvil_binary(), architecture(), memory(), disk(), loopback()];
+    let checks = [node(), compiler(), anvil_binary(), architecture(), memory(), disk(), loopback(), containers()];
     output.data(&checks, |checks| checks.iter().map(line).collect::<Vec<_>>().join("\n"));
-    let missing = checks.iter().filter(|check| !check.ok).count();
+    let missing = checks.iter().filter(|check| !check.ok && !check.optional).count();
     if missing == 0 {
         return Ok(());
     }
@@ -38,15 +41,19 @@ pub fn run(_: Arguments, output: &Output) -> Result<(), Failure> {
 }
 
 fn line(check: &Check) -> String {
-    let mark = if check.ok { "ok     " } else { "missing" };
+    let mark = match check {
+        Check { ok: true, .. } => "ok     ",
+        Check { optional: true, .. } => "absent ",
+        _ => "missing",
+    };
     let mend = if check.ok { String::new() } else { format!("  run: {}", check.command) };
     format!("{mark} {:<12} {}{mend}", check.name, check.found)
 }
 
 fn check(name: &'static str, result: Result<String, String>, command: &str) -> Check {
     match result {
-        Ok(found) => Check { name, ok: true, found, command: String::new() },
-        Err(found) => Check { name, ok: false, found, command: command.to_owned() },
+        Ok(found) => Check { name, ok: true, optional: false, found, command: String::new() },
+        Err(found) => Check { name, ok: false, optional: false, found, command: command.to_owned() },
     }
 }
 
@@ -128,6 +135,23 @@ fn loopback() -> Check {
         .map(|_| "127.0.0.1 has free ports".to_owned())
         .map_err(|error| format!("no port on 127.0.0.1: {error}"));
     check("network", result, "ip link set lo up")
+}
+
+/// Runs containers that try every limit. A cloud without them runs WebAssembly programs only.
+fn containers() -> Check {
+    let result = run_containers();
+    let result = result.map(|count| format!("{} runs; {count} checks from inside passed", oci::RUNTIME));
+    let command = "sudo vouch doctor  # containers need root and writable control groups; WebAssembly runs without";
+    Check { optional: true, ..check("containers", result, command) }
+}
+
+fn run_containers() -> Result<usize, String> {
+    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let config = oci::Config::new(folder.path().join("images"), folder.path().join("state"));
+    let checks = config.open_runtime().map_err(|error| chain_of(&error))?.check();
+    let failed = checks.iter().filter_map(|check| Some(format!("{}: {}", check.name, check.result.as_ref().err()?)));
+    let failed: Vec<_> = failed.collect();
+    if failed.is_empty() { Ok(checks.len()) } else { Err(failed.join("; ")) }
 }
 
 #[cfg(test)]

@@ -9,10 +9,14 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Watch over one container
+    #[command(disable_help_flag = true)]
+    Container,
 }
 
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::CompileWasm { .. } => vouch_compute::wasm::compile_child_main(),
+        Command::Container => vouch_compute::oci::supervisor_child_main(),
     }
 }

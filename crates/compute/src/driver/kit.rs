@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 
 use super::{HostFailure, Loaded, Outcome, RunInput, Status};
-use crate::program::Limits;
+use crate::program::{Kind, Limits};
 
 /// A program that a driver's tests must supply, in whatever form the driver runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,31 +36,48 @@ pub type Load<'a> = &'a dyn Fn(Case, Limits) -> Arc<dyn Loaded>;
 
 /// Limits that keep the cases quick.
 pub fn limits() -> Limits {
-    Limits {
-        fuel: 200_000_000,
-        memory_bytes: 16 << 20,
-        payload_bytes: 100_000,
-        output_bytes: 100_000,
-        wall_millis: 60_000,
+    limits_of(Kind::Wasm)
+}
+
+/// Limits that keep the cases quick, for a kind of program.
+pub fn limits_of(kind: Kind) -> Limits {
+    let limits = Limits { payload_bytes: 100_000, output_bytes: 100_000, wall_millis: 60_000, ..Limits::of(kind) };
+    match kind {
+        Kind::Wasm => Limits { fuel: 200_000_000, memory_bytes: 16 << 20, ..limits },
+        Kind::Container => Limits { pids: 16, memory_bytes: 64 << 20, ..limits },
     }
 }
 
 const TIME: u64 = 1_800_000_000;
 
-/// Runs every case.
+/// Runs every case on a driver of programs that are metered by fuel: all that a program does is its outcome.
 pub fn check_all(load: Load<'_>) {
-    echoes(load);
-    empty_and_maximal_payloads(load);
-    payload_above_the_limit_is_never_run(load);
-    output_at_and_above_the_limit(load);
-    every_request_gets_a_fresh_instance(load);
-    traps_and_errors_are_traps(load);
-    running_out_of_stack_is_a_trap(load);
-    an_endless_program_runs_out_of_fuel(load);
-    memory_grows_to_the_limit(load);
-    clock_and_randomness_are_the_requests(load);
-    simultaneous_runs_agree(load);
-    running_out_of_time_is_never_signed(load);
+    let limits = limits_of(Kind::Wasm);
+    check_common(load, limits);
+    the_stack_ends_at_the_same_depth(load, limits);
+    an_endless_program_runs_out_of_fuel(load, limits);
+    memory_grows_to_the_limit(load, limits);
+    running_out_of_time_is_never_signed(load, Limits { fuel: 1_000_000_000_000, ..limits });
+}
+
+/// Runs every case on a driver of programs that end by time: to run out of memory or of time is the host's failure.
+pub fn check_all_unmetered(load: Load<'_>) {
+    let limits = limits_of(Kind::Container);
+    check_common(load, limits);
+    running_out_of_memory_is_never_signed(load, limits);
+    running_out_of_time_is_never_signed(load, limits);
+}
+
+fn check_common(load: Load<'_>, limits: Limits) {
+    echoes(load, limits);
+    empty_and_maximal_payloads(load, limits);
+    payload_above_the_limit_is_never_run(load, limits);
+    output_at_and_above_the_limit(load, limits);
+    every_request_gets_a_fresh_instance(load, limits);
+    traps_and_errors_are_traps(load, limits);
+    running_out_of_stack_is_a_trap(load, limits);
+    clock_and_randomness_are_the_requests(load, limits);
+    simultaneous_runs_agree(load, limits);
 }
 
 /// Runs a payload under a fixed time and seed.
@@ -77,50 +94,54 @@ fn expect_failed(outcome: &Outcome, status: Status) {
     assert!(outcome.output.is_empty(), "a failed run has no output");
 }
 
-fn echoes(load: Load<'_>) {
-    let echo = outcome(&load(Case::Echo, limits()), b"hello");
+fn echoes(load: Load<'_>, limits: Limits) {
+    let echo = outcome(&load(Case::Echo, limits), b"hello");
     assert_eq!((echo.status, echo.output.as_slice()), (Status::Ok, b"hello".as_slice()), "{:?}", echo.message);
-    assert!(echo.fuel_used > 0);
+    assert_eq!(echo.fuel_used > 0, limits.fuel > 0, "what is metered says what it used");
 }
 
-fn empty_and_maximal_payloads(load: Load<'_>) {
-    let echo = load(Case::Echo, limits());
+fn empty_and_maximal_payloads(load: Load<'_>, limits: Limits) {
+    let echo = load(Case::Echo, limits);
     assert_eq!(outcome(&echo, b"").output, b"");
     let payload = (0..100_000_u32).map(|i| i as u8).collect::<Vec<_>>();
     assert_eq!(outcome(&echo, &payload).output, payload);
 }
 
-fn payload_above_the_limit_is_never_run(load: Load<'_>) {
-    let failure = run(&load(Case::Echo, limits()), &vec![0; 100_001]);
+fn payload_above_the_limit_is_never_run(load: Load<'_>, limits: Limits) {
+    let failure = run(&load(Case::Echo, limits), &vec![0; 100_001]);
     assert!(matches!(failure, Err(HostFailure::PayloadTooLarge { bytes: 100_001, max: 100_000 })), "{failure:?}");
 }
 
-fn output_at_and_above_the_limit(load: Load<'_>) {
-    let echo = load(Case::Echo, Limits { output_bytes: 70_000, ..limits() });
+fn output_at_and_above_the_limit(load: Load<'_>, limits: Limits) {
+    let echo = load(Case::Echo, Limits { output_bytes: 70_000, ..limits });
     assert_eq!(outcome(&echo, &vec![1; 70_000]).status, Status::Ok);
     expect_failed(&outcome(&echo, &vec![1; 70_001]), Status::OutputTooLarge);
-    let silent = load(Case::Echo, Limits { output_bytes: 0, ..limits() });
+    let silent = load(Case::Echo, Limits { output_bytes: 0, ..limits });
     assert_eq!(outcome(&silent, b"").status, Status::Ok);
     expect_failed(&outcome(&silent, b"x"), Status::OutputTooLarge);
 }
 
-fn every_request_gets_a_fresh_instance(load: Load<'_>) {
-    let count = load(Case::Count, limits());
+fn every_request_gets_a_fresh_instance(load: Load<'_>, limits: Limits) {
+    let count = load(Case::Count, limits);
     for _ in 0..3 {
         assert_eq!(outcome(&count, b"").output, [1]);
     }
 }
 
-fn traps_and_errors_are_traps(load: Load<'_>) {
+fn traps_and_errors_are_traps(load: Load<'_>, limits: Limits) {
     for case in [Case::Trap, Case::Fail] {
-        expect_failed(&outcome(&load(case, limits()), b""), Status::Trap);
+        expect_failed(&outcome(&load(case, limits), b""), Status::Trap);
     }
 }
 
-fn running_out_of_stack_is_a_trap(load: Load<'_>) {
-    let recurse = load(Case::Recurse, limits());
+fn running_out_of_stack_is_a_trap(load: Load<'_>, limits: Limits) {
+    let recurse = load(Case::Recurse, limits);
+    expect_failed(&outcome(&recurse, b""), Status::Trap);
+}
+
+fn the_stack_ends_at_the_same_depth(load: Load<'_>, limits: Limits) {
+    let recurse = load(Case::Recurse, limits);
     let first = outcome(&recurse, b"");
-    expect_failed(&first, Status::Trap);
     for _ in 0..5 {
         assert_eq!(
             outcome(&recurse, b"").fuel_used,
@@ -130,19 +151,19 @@ fn running_out_of_stack_is_a_trap(load: Load<'_>) {
     }
 }
 
-fn an_endless_program_runs_out_of_fuel(load: Load<'_>) {
-    expect_failed(&outcome(&load(Case::Spin, limits()), b""), Status::OutOfFuel);
+fn an_endless_program_runs_out_of_fuel(load: Load<'_>, limits: Limits) {
+    expect_failed(&outcome(&load(Case::Spin, limits), b""), Status::OutOfFuel);
 }
 
-fn memory_grows_to_the_limit(load: Load<'_>) {
+fn memory_grows_to_the_limit(load: Load<'_>, limits: Limits) {
     for megabytes in [4_u32, 16, 64] {
-        let grow = load(Case::Grow, Limits { memory_bytes: u64::from(megabytes) << 20, ..limits() });
+        let grow = load(Case::Grow, Limits { memory_bytes: u64::from(megabytes) << 20, ..limits });
         assert_eq!(outcome(&grow, b"").output, (megabytes * 16).to_le_bytes());
     }
 }
 
-fn clock_and_randomness_are_the_requests(load: Load<'_>) {
-    let observe = load(Case::Observe, limits());
+fn clock_and_randomness_are_the_requests(load: Load<'_>, limits: Limits) {
+    let observe = load(Case::Observe, limits);
     let at = |time, seed| observe.run(&RunInput { payload: b"", time, seed }).expect("within the limits").output;
     let (first, seed) = (at(TIME, B256::repeat_byte(7)), B256::repeat_byte(7));
     assert_eq!(first.len(), 32);
@@ -156,8 +177,8 @@ fn clock_and_randomness_are_the_requests(load: Load<'_>) {
     assert_ne!(other[8..24], first[8..24], "the seed decides the randomness");
 }
 
-fn simultaneous_runs_agree(load: Load<'_>) {
-    let observe = load(Case::Observe, limits());
+fn simultaneous_runs_agree(load: Load<'_>, limits: Limits) {
+    let observe = load(Case::Observe, limits);
     let first = outcome(&observe, b"");
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -166,8 +187,13 @@ fn simultaneous_runs_agree(load: Load<'_>) {
     });
 }
 
-fn running_out_of_time_is_never_signed(load: Load<'_>) {
-    let spin = load(Case::Spin, Limits { fuel: 1_000_000_000_000, wall_millis: 100, ..limits() });
+fn running_out_of_time_is_never_signed(load: Load<'_>, limits: Limits) {
+    let spin = load(Case::Spin, Limits { wall_millis: 100, ..limits });
     let failure = run(&spin, b"");
     assert!(matches!(failure, Err(HostFailure::WallClock { limit_ms: 100 })), "{failure:?}");
+}
+
+fn running_out_of_memory_is_never_signed(load: Load<'_>, limits: Limits) {
+    let failure = run(&load(Case::Grow, limits), b"");
+    assert!(matches!(failure, Err(HostFailure::Resources(_))), "{failure:?}");
 }

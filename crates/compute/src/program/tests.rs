@@ -75,3 +75,67 @@ fn the_signed_record_names_everything_that_runs() {
     let changed = Program { args: vec!["x".into()], ..program };
     assert_ne!(changed.signed().id(), signed.id());
 }
+
+fn layout(folder: &Path) -> B256 {
+    let process = vouch_oci::image::Process {
+        entrypoint: vec!["/p".into()],
+        cmd: Vec::new(),
+        env: Vec::new(),
+        cwd: "/".into(),
+        user: String::new(),
+    };
+    let source = vouch_oci::image::pack::Source { from: folder.join("vouch.toml"), to: "/p".into() };
+    B256::new(vouch_oci::image::pack::pack(&[source], &process, &folder.join("image")).unwrap().bytes())
+}
+
+#[test]
+fn an_image_runs_in_a_container_by_the_digest_of_its_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vouch.toml");
+    std::fs::write(&path, "image = \"image\"\n[limits]\npids = 9").unwrap();
+    let digest = layout(folder.path());
+    let description = Description::read(&path).unwrap();
+    assert_eq!((description.program.runtime.as_str(), description.program.artifact_digest), (oci::RUNTIME, digest));
+    let signed = description.program.signed().limits;
+    assert_eq!((signed.fuel, signed.cpu_millis, signed.pids), (0, 1_000, 9));
+}
+
+#[test]
+fn an_image_of_a_registry_is_named_by_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vouch.toml");
+    let reference = format!("example.org/app@sha256:{}", "07".repeat(32));
+    std::fs::write(&path, format!("image = \"{reference}\"")).unwrap();
+    let description = Description::read(&path).unwrap();
+    assert_eq!(description.program.artifact_digest, B256::repeat_byte(7));
+    assert_eq!(description.reference, Some(reference));
+    std::fs::write(&path, "image = \"example.org/app@sha256:07\"").unwrap();
+    assert!(Description::read(&path).unwrap_err().to_string().contains("64 lower-case"));
+}
+
+#[test]
+fn a_limit_that_means_nothing_to_a_kind_of_program_is_refused() {
+    let wasm = Limits::of(Kind::Wasm);
+    let container = Limits::of(Kind::Container);
+    wasm.validate(Kind::Wasm).unwrap();
+    container.validate(Kind::Container).unwrap();
+    for (limits, kind) in [
+        (Limits { pids: 1, ..wasm }, Kind::Wasm),
+        (Limits { cpu_millis: 100, ..wasm }, Kind::Wasm),
+        (Limits { fuel: 1, ..container }, Kind::Container),
+        (Limits { cpu_millis: 0, ..container }, Kind::Container),
+        (Limits { pids: 0, ..container }, Kind::Container),
+        (Limits { memory_bytes: 1 << 20, ..container }, Kind::Container),
+    ] {
+        limits.validate(kind).unwrap_err();
+    }
+}
+
+#[test]
+fn a_description_names_one_artifact_and_a_runtime_that_runs_it() {
+    let both = refused("artifact = \"a.wasm\"\nimage = \"image\"");
+    assert!(both.contains("only one"), "{both}");
+    assert!(refused("interface = \"command\"").contains("`image`"));
+    let wrong = refused(&format!("artifact = \"a.wasm\"\nruntime = \"{}\"", oci::RUNTIME));
+    assert!(wrong.contains("does not run what is named"), "{wrong}");
+}

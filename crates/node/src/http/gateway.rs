@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use vouch_api::{CallRequest, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt};
 use vouch_compute::gateway::{self, Gateway};
+use vouch_compute::oci;
 use vouch_compute::wire::SignedRequest;
 use vouch_core::RequestId;
 
@@ -66,19 +67,30 @@ pub async fn put_artifact(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<axum::http::StatusCode, Failure> {
     let digest: B256 = parse("the digest", &digest)?;
-    // Only what a finalized release names is kept, so that nobody fills this disk without paying the chain.
-    if !shared.mirror.names_artifact(digest) {
+    let bytes = body(bytes)?;
+    let kept = tokio::task::spawn_blocking(move || keep_artifact(&shared, digest, &bytes)).await;
+    kept.map_err(|error| Failure::new(ProblemCode::Internal, error.to_string()))?
+}
+
+/// Only what a finalized release names is kept, so that nobody fills this disk without paying the chain.
+fn keep_artifact(shared: &Shared, digest: B256, bytes: &[u8]) -> Result<axum::http::StatusCode, Failure> {
+    if shared.artifacts.path(digest).is_ok() {
+        return Ok(axum::http::StatusCode::NO_CONTENT);
+    }
+    if !shared.mirror.names_artifact(digest) && !is_missing_part(shared, digest) {
         let message = format!("no finalized release names the artifact {digest}; publish the release first");
         return Err(Failure::new(ProblemCode::UnknownProgram, message));
     }
-    let bytes = body(bytes)?;
-    let artifacts = Arc::clone(&shared.artifacts);
-    let kept = tokio::task::spawn_blocking(move || artifacts.put(digest, &bytes)).await;
-    match kept {
-        Ok(Ok(_)) => Ok(axum::http::StatusCode::NO_CONTENT),
-        Ok(Err(error)) => Err(Failure::new(ProblemCode::DigestMismatch, error.to_string())),
-        Err(error) => Err(Failure::new(ProblemCode::Internal, error.to_string())),
+    match shared.artifacts.put(digest, bytes) {
+        Ok(_) => Ok(axum::http::StatusCode::NO_CONTENT),
+        Err(error) => Err(Failure::new(ProblemCode::DigestMismatch, error.to_string())),
     }
+}
+
+/// A release names an image's uppermost document; what that names is known once it is here.
+fn is_missing_part(shared: &Shared, digest: B256) -> bool {
+    let folder = shared.artifacts.folder();
+    shared.mirror.images().into_iter().any(|image| oci::missing_parts(folder, image).contains(&digest))
 }
 
 /// An artifact by its SHA-256

@@ -125,10 +125,54 @@ pub(super) fn read(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<I
     Ok(Image { process: process(config.config.unwrap_or_default())?, layers: layers.into_iter().zip(ids).collect() })
 }
 
+/// One blob of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Its SHA-256.
+    pub digest: Digest,
+    /// Bytes, as whatever names it says.
+    pub size: u64,
+}
+
+/// Every blob that running the image takes, from the top: indexes, manifest, configuration, layers.
+///
+/// # Errors
+/// [`Error::Missing`] with all blobs that are known to be missing: fetch them and ask again.
+pub fn closure(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Vec<Blob>, Error> {
+    let mut blobs = Vec::new();
+    let manifest = walk(layout, digest, bounds, |digest, bytes| blobs.push(Blob { digest, size: bytes }))?;
+    let named = manifest.config.iter().chain(manifest.layers.iter().flatten());
+    for descriptor in named.take(bounds.layers + 1) {
+        blobs.push(Blob { digest: descriptor.digest()?, size: descriptor.size });
+    }
+    let digests: Vec<_> = blobs.iter().map(|blob| blob.digest).filter(|digest| !layout.has(*digest)).collect();
+    if digests.is_empty() { Ok(blobs) } else { Err(Error::Missing { digests }) }
+}
+
+/// The image that a layout is there for: its only one, or the only one for this platform.
+pub fn default_digest(layout: &Layout) -> Result<Digest, Error> {
+    let bytes = layout.index(&Bounds::default())?;
+    let index: Manifest =
+        serde_json::from_slice(&bytes).map_err(|error| invalid("index.json".into(), error.to_string()))?;
+    choose(&index.manifests.unwrap_or_default())?.digest()
+}
+
 fn manifest(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Manifest, Error> {
+    walk(layout, digest, bounds, |_, _| {})
+}
+
+/// Follows indexes to the manifest for this platform; `seen` is told each document on the way with its size.
+fn walk(
+    layout: &Layout,
+    digest: Digest,
+    bounds: &Bounds,
+    mut seen: impl FnMut(Digest, u64),
+) -> Result<Manifest, Error> {
     let (mut digest, mut size) = (digest, None);
     for _ in 0..=INDEX_DEPTH_MAX {
-        let manifest: Manifest = parse("manifest", digest, &layout.document(digest, size, bounds)?)?;
+        let bytes = layout.document(digest, size, bounds)?;
+        seen(digest, bytes.len() as u64);
+        let manifest: Manifest = parse("manifest", digest, &bytes)?;
         let Some(choices) = manifest.manifests else { return Ok(manifest) };
         let chosen = choose(&choices)?;
         (digest, size) = (chosen.digest()?, Some(chosen.size));

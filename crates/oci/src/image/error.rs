@@ -14,11 +14,11 @@ pub enum Error {
         /// What was given.
         text: String,
     },
-    /// The layout has no such blob.
-    #[error("the layout has no blob {digest}; copy the whole image, with the blobs of this platform")]
+    /// Blobs are not in the layout. There may be more: what a missing document names is not known yet.
+    #[error("the layout has no blob {}; copy the whole image, with the blobs of this platform", list(digests))]
     Missing {
-        /// The blob.
-        digest: Digest,
+        /// All that are known to be missing, at least one.
+        digests: Vec<Digest>,
     },
     /// A blob's content is another than its digest says.
     #[error("blob {expected} has the digest {found}; it is damaged or was changed, so fetch the image again")]
@@ -107,6 +107,10 @@ pub enum Error {
         /// What happened.
         source: io::Error,
     },
+}
+
+fn list(digests: &[Digest]) -> String {
+    digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {

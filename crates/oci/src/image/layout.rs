@@ -10,40 +10,94 @@ use super::{Bounds, Digest, Error, digest::Hashing, error::failed};
 /// The most entries of an archive of a layout.
 const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 
-/// An OCI image layout: a folder with `blobs/sha256`, or a tar archive of one.
+/// Where a layout says which images it holds.
+const INDEX: &str = "index.json";
+/// Where a layout keeps its blobs, in files named by their digests.
+const BLOBS: &str = "blobs/sha256";
+
+/// An OCI image layout: a folder with `blobs/sha256`, a tar archive of one, or the blobs' folder alone.
 #[derive(Debug)]
 pub struct Layout {
     path: PathBuf,
-    /// Where each blob lies in the archive; none for a folder.
-    archive: Option<HashMap<String, (u64, u64)>>,
+    place: Place,
+}
+
+/// Where blobs lie.
+#[derive(Debug)]
+enum Place {
+    /// In a folder.
+    Folder(PathBuf),
+    /// At these offsets and of these sizes in the archive, by their names in it.
+    Archive(HashMap<String, (u64, u64)>),
 }
 
 impl Layout {
-    /// Opens a folder or an archive.
+    /// Opens a layout's folder or archive, or a folder that holds nothing but blobs.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let is_folder = path.metadata().map_err(failed("open", path))?.is_dir();
-        let archive = if is_folder { None } else { Some(blobs_of(path).map_err(failed("read the archive", path))?) };
-        Ok(Self { path: path.to_owned(), archive })
+        let place = if is_folder {
+            let blobs = path.join(BLOBS);
+            Place::Folder(if blobs.is_dir() { blobs } else { path.to_owned() })
+        } else {
+            Place::Archive(entries_of(path).map_err(failed("read the archive", path))?)
+        };
+        Ok(Self { path: path.to_owned(), place })
+    }
+
+    /// A blob's bytes, verified.
+    ///
+    /// # Errors
+    /// Also if it has more than `bytes_max`.
+    pub fn read_blob(&self, digest: Digest, bytes_max: u64) -> Result<Vec<u8>, Error> {
+        self.document(digest, None, &Bounds { document_bytes: bytes_max, ..Bounds::default() })
+    }
+
+    /// The document that says which images the layout holds; nothing vouches for it.
+    pub(super) fn index(&self, bounds: &Bounds) -> Result<Vec<u8>, Error> {
+        let path = self.path.join(INDEX);
+        let (file, size) = match &self.place {
+            Place::Folder(_) => {
+                let file = File::open(&path).map_err(failed("open", &path))?;
+                let size = file.metadata().map_err(failed("read", &path))?.len();
+                (file.take(size), size)
+            }
+            Place::Archive(entries) => {
+                let absent = || failed("find index.json in", &self.path)(io::ErrorKind::NotFound.into());
+                self.entry(*entries.get(INDEX).ok_or_else(absent)?)?
+            }
+        };
+        if size > bounds.document_bytes {
+            return Err(Error::TooLarge { what: "bytes in index.json", max: bounds.document_bytes });
+        }
+        let (mut file, mut bytes) = (file, Vec::new());
+        file.read_to_end(&mut bytes).map_err(failed("read", &path))?;
+        Ok(bytes)
     }
 
     /// A blob's bytes, not yet verified, and how many there are.
     pub(super) fn blob(&self, digest: Digest) -> Result<(io::Take<File>, u64), Error> {
         let name = digest.to_hex();
-        let Some(archive) = &self.archive else { return self.blob_file(digest, &name) };
-        let &(offset, size) = archive.get(&name).ok_or(Error::Missing { digest })?;
+        match &self.place {
+            Place::Folder(folder) => blob_file(digest, &folder.join(name)),
+            Place::Archive(entries) => {
+                let entry = entries.get(&format!("{BLOBS}/{name}"));
+                self.entry(*entry.ok_or_else(|| missing(digest))?)
+            }
+        }
+    }
+
+    fn entry(&self, (offset, size): (u64, u64)) -> Result<(io::Take<File>, u64), Error> {
         let mut file = File::open(&self.path).map_err(failed("open", &self.path))?;
         file.seek(SeekFrom::Start(offset)).map_err(failed("read", &self.path))?;
         Ok((file.take(size), size))
     }
 
-    fn blob_file(&self, digest: Digest, name: &str) -> Result<(io::Take<File>, u64), Error> {
-        let path = self.path.join("blobs/sha256").join(name);
-        let file = File::open(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing { digest },
-            _ => failed("open", &path)(error),
-        })?;
-        let size = file.metadata().map_err(failed("read", &path))?.len();
-        Ok((file.take(size), size))
+    /// Whether the blob is there, whatever is in it.
+    pub(super) fn has(&self, digest: Digest) -> bool {
+        match &self.place {
+            Place::Folder(folder) => folder.join(digest.to_hex()).is_file(),
+            Place::Archive(entries) => entries.contains_key(&format!("{BLOBS}/{}", digest.to_hex())),
+        }
     }
 
     /// A small blob, verified; `size` is what its descriptor says, if there is one.
@@ -60,6 +114,19 @@ impl Layout {
     }
 }
 
+fn missing(digest: Digest) -> Error {
+    Error::Missing { digests: vec![digest] }
+}
+
+fn blob_file(digest: Digest, path: &Path) -> Result<(io::Take<File>, u64), Error> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => missing(digest),
+        _ => failed("open", path)(error),
+    })?;
+    let size = file.metadata().map_err(failed("read", path))?.len();
+    Ok((file.take(size), size))
+}
+
 pub(super) fn check_size(digest: Digest, expected: u64, found: u64) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Size { digest, expected, found }) }
 }
@@ -70,21 +137,21 @@ pub(super) fn verify(expected: Digest, size: u64, (found, bytes): (Digest, u64))
     if expected == found { Ok(()) } else { Err(Error::Content { expected, found }) }
 }
 
-fn blobs_of(path: &Path) -> io::Result<HashMap<String, (u64, u64)>> {
-    let mut blobs = HashMap::new();
+/// Where everything lies in an archive, by name.
+fn entries_of(path: &Path) -> io::Result<HashMap<String, (u64, u64)>> {
+    let mut entries = HashMap::new();
     let mut archive = tar::Archive::new(File::open(path)?);
-    // Raw: blobs' names are short, so extensions, which would be read into memory at any size, never matter.
+    // Raw: the names that matter are short, so extensions, which would be read into memory at any size, never matter.
     for (count, entry) in archive.entries_with_seek()?.raw(true).enumerate() {
         if count >= ARCHIVE_ENTRIES_MAX {
             return Err(io::Error::other(format!("it has more than {ARCHIVE_ENTRIES_MAX} entries")));
         }
         let entry = entry?;
-        let name = entry.path_bytes();
-        let name = name.strip_prefix(b"./").unwrap_or(&name);
-        let blob = name.strip_prefix(b"blobs/sha256/").filter(|name| !name.is_empty());
-        if let Some(blob) = blob.filter(|_| entry.header().entry_type().is_file()) {
-            blobs.insert(String::from_utf8_lossy(blob).into_owned(), (entry.raw_file_position(), entry.size()));
+        if entry.header().entry_type().is_file() {
+            let name = entry.path_bytes();
+            let name = String::from_utf8_lossy(name.strip_prefix(b"./").unwrap_or(&name)).into_owned();
+            entries.insert(name, (entry.raw_file_position(), entry.size()));
         }
     }
-    Ok(blobs)
+    Ok(entries)
 }

@@ -15,6 +15,7 @@ use vouch_sdk::Client;
 use super::build::require_built;
 use super::list;
 use super::project::{NetworkName, Project, State};
+use super::upload::Upload;
 use crate::context::{CloudOptions, Context, KeyOptions, anvil_of};
 use crate::failure::Failure;
 use crate::output::{Output, Progress, shell_word};
@@ -155,7 +156,9 @@ impl Deployer<'_> {
 
     async fn publish_release(&self, state: &mut State) -> Result<(), Failure> {
         let program = &self.project.description.program;
-        let (named, settings) = (named(program), Settings { args: program.args.clone(), env: program.env.clone() });
+        let (args, env) = (program.args.clone(), program.env.clone());
+        let (named, settings) =
+            (named(program), Settings { args, env, image: self.project.description.reference.clone() });
         if state.program_id == Some(named.id().0) {
             return Ok(());
         }
@@ -207,17 +210,17 @@ impl Deployer<'_> {
         self.network.chain().wait_finalized(block, FINALITY_TIMEOUT).await.map_err(fail)
     }
 
-    /// The gateway learns of the release a moment after it is final.
     async fn upload_artifact(&self) -> Result<(), Failure> {
-        let description = &self.project.description;
-        let path = &description.artifact;
-        let digest = description.program.artifact_digest;
-        let bytes = std::fs::read(path)
-            .map_err(|error| Failure::input(format!("{}: {error}", path.display()), "build the app again"))?;
-        if vouch_compute::artifact::digest(&bytes) != digest {
-            return Err(Failure::input(format!("{} was changed meanwhile", path.display()), "run the command again"));
+        for part in Upload::of(&self.project.description)? {
+            let bytes = part.read()?;
+            self.progress.step(format!("uploading {} bytes", bytes.len()));
+            self.upload(part.digest, bytes).await?;
         }
-        self.progress.step(format!("uploading {} bytes", bytes.len()));
+        Ok(())
+    }
+
+    /// The gateway learns of the release a moment after it is final.
+    async fn upload(&self, digest: B256, bytes: Vec<u8>) -> Result<(), Failure> {
         let end = self.deadline();
         loop {
             match self.client.upload_artifact(digest, bytes.clone()).await {

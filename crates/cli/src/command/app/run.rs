@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use alloy_primitives::{B256, Bytes};
 use serde_json::json;
 use vouch_compute::driver::{Driver, HostFailure, LoadError, Outcome, RunInput};
+use vouch_compute::oci::{self, OciDriver};
+use vouch_compute::program::Kind;
 use vouch_compute::wasm::{Config, WasmDriver};
 
 use super::build::require_built;
@@ -35,10 +37,18 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let project = Project::open(&arguments.folder)?;
     require_built(&project.folder, &project.description.artifact)?;
-    let driver = WasmDriver::new(config(&project.folder)).map_err(|error| load_failure(&error))?;
-    let outcome = execute(&driver, &project, arguments)?;
+    let driver = driver_of(&project).map_err(|error| load_failure(&error))?;
+    let outcome = execute(driver.as_ref(), &project, arguments)?;
     show(&outcome, project.description.program.limits.fuel, output);
     Ok(())
+}
+
+fn driver_of(project: &Project) -> Result<Box<dyn Driver>, LoadError> {
+    let cache = project.folder.join(CACHE_FOLDER);
+    Ok(match Kind::of(&project.description.program.runtime) {
+        Kind::Wasm => Box::new(WasmDriver::new(config(&project.folder))?),
+        Kind::Container => Box::new(OciDriver::new(&oci::Config::new(cache.join("images"), cache.join("containers")))?),
+    })
 }
 
 fn config(folder: &Path) -> Config {
@@ -69,7 +79,9 @@ fn show(outcome: &Outcome, fuel_limit: u64, output: &Output) {
     if let Some(message) = &outcome.message {
         output.say(format!("because    {}", printable(message.trim_end())));
     }
-    output.say(format!("fuel       {} of {fuel_limit}", outcome.fuel_used));
+    if fuel_limit > 0 {
+        output.say(format!("fuel       {} of {fuel_limit}", outcome.fuel_used));
+    }
     output.say("run here, by nobody else: nothing is certified");
 }
 
