@@ -8,11 +8,13 @@ mod alone;
 mod cloud;
 mod figures;
 mod gas;
+mod oci;
+mod runc;
 
 use figures::Figures;
 
 /// The groups, in the order in which they run.
-const GROUPS: [&str; 1] = ["compute"];
+const GROUPS: [&str; 2] = ["compute", "oci"];
 
 /// Measures the groups, or the one named, into `out/results.json`; prints a table. Returns how many targets
 /// were missed.
@@ -26,9 +28,25 @@ pub async fn run(out: &Path, only: Option<&str>) -> Result<usize> {
     if only.is_none_or(|group| group == "compute") {
         compute(&out, &mut figures).await?;
     }
+    if only.is_none_or(|group| group == "oci") {
+        containers(&out, &mut figures)?;
+    }
     figures.save()?;
     println!("\n{}", figures.table());
     Ok(figures.missed())
+}
+
+/// Needs a machine on which containers can be run; where they cannot, that is said and nothing is measured.
+fn containers(out: &Path, figures: &mut Figures) -> Result<()> {
+    figures.group("oci");
+    let folder = out.join("containers");
+    match oci::measure(&folder, figures) {
+        Err(error) if error.is::<vouch_compute::driver::LoadError>() => {
+            println!("containers were not measured: {error:#}");
+            Ok(())
+        }
+        measured => measured,
+    }
 }
 
 async fn compute(out: &Path, figures: &mut Figures) -> Result<()> {

@@ -31,12 +31,18 @@ pub struct Figure {
 
 pub struct Figures {
     path: PathBuf,
+    group: &'static str,
     all: Vec<Figure>,
 }
 
 impl Figures {
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), all: Vec::new() }
+        Self { path: path.to_owned(), group: "compute", all: Vec::new() }
+    }
+
+    /// The figures that follow are of this group.
+    pub fn group(&mut self, group: &'static str) {
+        self.group = group;
     }
 
     /// A figure whose target is about its value.
@@ -75,7 +81,7 @@ impl Figures {
         };
         let ratio = baseline.map(|baseline| rounded(value / baseline));
         let figure = Figure {
-            group: "compute",
+            group: self.group,
             name,
             value: rounded(value),
             unit,

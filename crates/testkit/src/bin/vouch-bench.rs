@@ -11,7 +11,7 @@ struct Arguments {
     /// Where results.json goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only this group: compute
+    /// Only this group: compute, oci
     #[arg(long, value_name = "GROUP")]
     only: Option<String>,
 }
