@@ -184,6 +184,7 @@ impl Supervisor {
     fn start(&self, created: Created) -> Result<Started, String> {
         let Created { mut container, clock, pid, process, complaint } = created;
         let started = self.hold(pid).and_then(|()| raise_loopback(pid)).and_then(|()| {
+            remove_link_to_kcore(pid)?;
             let clock = clock.start()?;
             container.start().map_err(|error| with_sources(&error))?;
             Ok(clock)
@@ -288,6 +289,14 @@ fn read_complaint(complaint: OwnedFd) -> String {
 }
 
 /// A new network namespace has a loopback interface that is down. This process has one thread, which goes there and back.
+/// `libcontainer` links to /proc/kcore where the kernel has that file. A program must find the same on every host.
+fn remove_link_to_kcore(pid: Pid) -> Result<(), String> {
+    match fs::remove_file(format!("/proc/{}/root/dev/kcore", pid.as_raw_nonzero())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!("cannot remove /dev/kcore: {error}")),
+        _ => Ok(()),
+    }
+}
+
 fn raise_loopback(pid: Pid) -> Result<(), String> {
     let open = |path: String| fs::File::open(path).map_err(|error| format!("the network namespace: {error}"));
     let (own, of_container) =

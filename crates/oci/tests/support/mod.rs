@@ -150,7 +150,12 @@ pub fn groups_left(state: &Path) -> Vec<PathBuf> {
 }
 
 /// Mounts of this process that containers made.
+/// The root of a live system may be an overlay too.
+fn is_overlay_of_ours(line: &str) -> bool {
+    line.contains(" - overlay ") && line.split(' ').nth(4) != Some("/")
+}
+
 pub fn mounts_left() -> Vec<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    mounts.lines().filter(|line| line.contains("/run/root") || line.contains("overlay")).map(str::to_owned).collect()
+    mounts.lines().filter(|line| line.contains("/run/root") || is_overlay_of_ours(line)).map(str::to_owned).collect()
 }
