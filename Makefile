@@ -10,6 +10,8 @@ FORGE = $(firstword $(wildcard $(CURDIR)/node_modules/@foundry-rs/forge-*/bin/fo
 # What `make demo` and `make bench` write, wherever cargo builds.
 OUT := $(CURDIR)/target
 REFEREE := examples/referee/build/referee.wasm
+# The same in Rust; a package of its own, because it is a user's program.
+REFEREE_RUST := $(CARGO_TARGET_DIR)/x86_64-unknown-linux-gnu/release/referee-rust
 # One way to build everything, so that third-party code is built once and not again for every set of features.
 BUILD := cargo build --locked --workspace --all-targets
 VOUCH := $(CARGO_TARGET_DIR)/debug/vouch
@@ -42,6 +44,9 @@ examples/referee/node_modules/.package-lock.json: examples/referee/package.json 
 $(REFEREE): examples/referee/node_modules/.package-lock.json $(wildcard examples/referee/src/*) wit/program.wit
 	cd examples/referee && npm run --silent build
 
+$(REFEREE_RUST): $(wildcard examples/referee-rust/src/*) examples/referee-rust/Cargo.lock
+	cd examples/referee-rust && cargo build --locked --release
+
 .PHONY: build
 build: ## Build everything (debug)
 	$(BUILD)
@@ -58,7 +63,7 @@ abi: contracts ## Write contracts/abi from the compiled contracts
 # --- seeing it work ---------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: preflight setup $(REFEREE) ## Run the whole story on this machine (KEEP=1 leaves the cloud running)
+demo: preflight setup $(REFEREE) $(REFEREE_RUST) ## Run the whole story on this machine (KEEP=1 leaves the cloud running)
 	$(BUILD)
 	$(VOUCH) doctor
 	$(CARGO_TARGET_DIR)/debug/vouch-demo --out $(OUT)/demo $(if $(KEEP),--keep)
@@ -126,6 +131,7 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
 	PROPTEST_CASES=20000 cargo test --locked --workspace
 	cd examples/referee-rust && cargo build --locked --release && REFEREE_SEED=$$(date +%s) REFEREE_GAMES=5000 node --test test/
+	tools/guest/containers
 
 .PHONY: fmt
 fmt: setup ## Format everything
