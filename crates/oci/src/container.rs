@@ -31,6 +31,7 @@ mod facts;
 mod filter;
 mod launch;
 mod root;
+pub mod service;
 mod spec;
 mod supervisor;
 mod time;
@@ -38,6 +39,7 @@ mod wire;
 mod workload;
 
 pub use check::{Check, CheckResult};
+pub use service::{Interface, Service, ServiceSettings};
 pub use supervisor::child_main;
 
 use crate::{
@@ -175,6 +177,9 @@ pub enum Failure {
     /// There is no room for another container.
     #[error(transparent)]
     State(#[from] state::Error),
+    /// No container of a [`Service`] could answer.
+    #[error(transparent)]
+    Service(#[from] service::Unavailable),
     /// The supervisor cannot be run or talked to.
     #[error("cannot {action}: {source}")]
     Io {

@@ -43,16 +43,16 @@ impl Engine {
     }
 
     fn answer_at_once(&mut self, caller: &mut Caller) -> Option<Reply> {
-        let reply = reads::answer(caller, &self.plan, &mut self.streams)
-            .or_else(|| timers::answer(caller, &self.plan, &mut self.waits));
+        let reply = reads::answer(caller, &self.shown, &mut self.streams)
+            .or_else(|| timers::answer(caller, &self.shown, &mut self.waits));
         // The filter stops no other call.
         Some(reply.unwrap_or(Reply::Error(libc::ENOSYS)))
     }
 
     /// A program that cannot be prepared must not run: it is killed, and the run with it.
     fn execute(&mut self, call: &Notification) -> Result<(), Error> {
-        let Self { listener, plan, streams, root, .. } = self;
-        match exec::execute(listener.as_fd(), call, plan, streams, || kill(root.as_ref())) {
+        let Self { listener, shown, streams, root, .. } = self;
+        match exec::execute(listener.as_fd(), call, shown, streams, || kill(root.as_ref())) {
             Ok(()) | Err(exec::Error::Killed) => Ok(()),
             Err(error) => Err(Error::Exec(error)),
         }
@@ -85,18 +85,18 @@ impl Engine {
 
     fn clock_nanosleep(&self, caller: &Caller) -> Result<(Span, Option<u64>), Refusal> {
         let (id, time_ns) = (caller.int(0), timeouts::timespec(caller, 2)?);
-        if id == libc::CLOCK_THREAD_CPUTIME_ID || reads::origin(id, &self.plan).is_none() {
+        if id == libc::CLOCK_THREAD_CPUTIME_ID || reads::origin(id, &self.shown).is_none() {
             return Err(Refusal(libc::EINVAL));
         }
         if caller.int(1) & libc::TIMER_ABSTIME != 0 {
-            return Ok((Span::absolute(caller, &self.plan, id, time_ns)?, None));
+            return Ok((Span::absolute(caller, &self.shown, id, time_ns)?, None));
         }
         Ok((Span::relative(caller, time_ns), caller.address(3)))
     }
 
     /// Makes a call with a timeout wait without end, and remembers when to end it.
     fn start_timed(&mut self, timed: &TimedCall, caller: &Caller) -> Answer {
-        let span = timed.span(caller, &self.plan)?;
+        let span = timed.span(caller, &self.shown)?;
         let is_poll = timed.result == 0;
         if span.length_ns == 0 && is_poll {
             // It does not wait at all: the kernel may look at the timeout itself.

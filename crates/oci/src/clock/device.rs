@@ -33,6 +33,19 @@ impl Device {
         Ok(Self { pipe, waiting: None })
     }
 
+    /// Forgets all bytes that nobody has read yet.
+    pub(super) fn empty(&mut self) -> io::Result<()> {
+        self.waiting = None;
+        let mut chunk = [0; CHUNK];
+        loop {
+            match rustix::io::read(&self.pipe, &mut chunk) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Fills the pipe. True if something was written.
     pub(super) fn fill(&mut self, streams: &mut Streams) -> io::Result<bool> {
         let mut wrote = false;

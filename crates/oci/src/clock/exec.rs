@@ -6,10 +6,11 @@ use std::os::fd::BorrowedFd;
 
 use super::memory::Memory;
 use super::random::{Streams, Use};
+use super::shown::Shown;
 use super::sys::{self, Notification, Registers, Reply, Stop, Tracee};
 use super::tasks::Task;
+use super::vdso;
 use super::window::{self, Clock};
-use super::{Plan, vdso};
 
 /// Why a program was not let run.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +45,7 @@ impl From<io::Error> for Error {
 pub(super) fn execute(
     listener: BorrowedFd<'_>,
     call: &Notification,
-    plan: &Plan,
+    shown: &Shown,
     streams: &mut Streams,
     on_failure: impl FnOnce(),
 ) -> Result<(), Error> {
@@ -56,7 +57,7 @@ pub(super) fn execute(
         return release(&mut tracee, task.tgid);
     }
     let result = match until_entered(&mut tracee, task.tgid) {
-        Ok(true) => prepare(&mut tracee, &task, plan, &clock, streams),
+        Ok(true) => prepare(&mut tracee, &task, shown, &clock, streams),
         Ok(false) => return Ok(()),
         Err(error) => Err(error),
     };
@@ -97,7 +98,7 @@ fn release(tracee: &mut Tracee, process: i32) -> Result<(), Error> {
     Err(Error::Killed)
 }
 
-fn prepare(tracee: &mut Tracee, task: &Task, plan: &Plan, clock: &Clock, streams: &mut Streams) -> Result<(), Error> {
+fn prepare(tracee: &mut Tracee, task: &Task, shown: &Shown, clock: &Clock, streams: &mut Streams) -> Result<(), Error> {
     let memory = Memory::of(tracee.tid())?;
     let start = Start::of(tracee.tid())?;
     let mut random = [0; 16];
@@ -120,7 +121,7 @@ fn prepare(tracee: &mut Tracee, task: &Task, plan: &Plan, clock: &Clock, streams
     injector.map(window::CODE, libc::PROT_READ | libc::PROT_EXEC)?;
     injector.finish()?;
 
-    memory.write(window::ADDRESS, &window::page(plan, clock))?;
+    memory.write(window::ADDRESS, &window::page(shown, clock))?;
     memory.write(window::CODE, code)?;
     for patch in patches {
         memory.write(start.vdso + patch.offset, &patch.bytes)?;

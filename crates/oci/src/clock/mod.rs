@@ -34,6 +34,16 @@
 //! leave the clock alone. Such a program may see another time in another run. Input must not arrive slowly: a program that
 //! waits with a timeout for input the host has yet to send sees its time pass. Give it a file, or all at once.
 //!
+//! # Processes that answer more than one request
+//! [`Supervisor::pause`] and [`Supervisor::begin`] let one set of processes live through many requests. Between two of them
+//! time stands still: no wait ends, whatever its timeout, so a server that waits for its next request costs nothing and
+//! its timers do not run down. `begin` moves all wall clocks to the request's time (back, too), leaves monotonic clocks
+//! where they are, with all processes at the furthest one's, and starts every random stream anew from the request's seed,
+//! the device's included. What a program has drawn before (a generator's state, a hash table's key, `AT_RANDOM`) it keeps:
+//! that comes from the plan. While whoever talks with the programs ([`Peer`]) sends or has yet to read, time stands still
+//! as well, so a program with a timeout does not see how fast it is talked to. A sleep that a signal comes for between two
+//! requests ends with the next one.
+//!
 //! # What it costs
 //! A read of the clock by library call costs less than on the host; a stopped system call tens of microseconds, an exec
 //! under a millisecond, a wait some hundred microseconds (`benches/clock.rs`). A hostile program can keep its supervisor's
@@ -59,11 +69,13 @@ mod passage;
 mod random;
 mod reads;
 mod restart;
+mod shown;
 mod supervisor;
 mod sys;
 mod tasks;
 mod timeouts;
 mod timers;
+mod turn;
 mod vdso;
 mod waits;
 mod window;
@@ -72,6 +84,7 @@ pub use child::{Arrival, Entrance, entrance};
 pub use device::Device;
 pub use exec::Error as ExecError;
 pub use supervisor::{Supervisor, wait_for_end};
+pub use turn::Peer;
 pub use vdso::Error as VdsoError;
 
 /// What the program is shown.
@@ -136,4 +149,6 @@ pub enum Error {
     Kernel(#[from] std::io::Error),
     #[error("the supervisor panicked; please report it")]
     Panicked,
+    #[error("the programs have ended, or their supervisor does not answer")]
+    Ended,
 }

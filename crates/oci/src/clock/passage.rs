@@ -23,6 +23,7 @@ impl Engine {
         let Some((_, observer)) = &mut self.root else { return Ok(false) };
         if let Some(tasks) = observer.all_asleep(&self.waits.held())
             && !self.something_arrived()?
+            && self.orders.let_time_pass()
         {
             return self.end_next(&tasks);
         }

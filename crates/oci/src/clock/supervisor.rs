@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use rustix::process::{Pid, PidfdFlags};
 use super::child::Arrival;
 use super::device::Device;
 use super::random::Streams;
+use super::shown::Shown;
 use super::tasks::Observer;
+use super::turn::{Orders, Peer, Turns, turns};
 use super::waits::Waits;
 use super::{Error, Plan, sys};
 
@@ -23,6 +26,7 @@ use super::{Error, Plan, sys};
 #[derive(Debug)]
 pub struct Supervisor {
     stop: OwnedFd,
+    turns: Turns,
     thread: JoinHandle<Result<(), Error>>,
 }
 
@@ -38,10 +42,27 @@ impl Supervisor {
         let io = |error: rustix::io::Errno| Error::Kernel(error.into());
         let stop = rustix::event::eventfd(0, EventfdFlags::CLOEXEC).map_err(io)?;
         let theirs = stop.try_clone()?;
+        let (turns, orders) = turns()?;
         let thread = std::thread::Builder::new()
             .name("clock".into())
-            .spawn(move || Engine::run(&arrival, theirs, plan, device))?;
-        Ok(Self { stop, thread })
+            .spawn(move || Engine::run(&arrival, theirs, orders, plan, device))?;
+        Ok(Self { stop, turns, thread })
+    }
+
+    /// Has time stand still until the next request begins. Answers and random bytes are given as ever.
+    pub fn pause(&self) -> Result<(), Error> {
+        self.turns.pause()
+    }
+
+    /// Begins a request: all wall clocks show its time (Unix seconds), all randomness comes from its seed, and time goes on
+    /// when it may.
+    pub fn begin(&self, time: u64, seed: [u8; 32]) -> Result<(), Error> {
+        self.turns.begin(time, seed)
+    }
+
+    /// Who talks with the programs from outside; nobody, until it says that it works or waits.
+    pub fn peer(&self) -> Arc<Peer> {
+        self.turns.peer()
     }
 
     /// Waits until the program and everything it started has ended. An error says that the run cannot be relied on;
@@ -69,26 +90,28 @@ const LAST_LOOK: Duration = Duration::from_millis(5);
 
 pub(super) struct Engine {
     pub(super) listener: OwnedFd,
-    pub(super) plan: Plan,
+    pub(super) shown: Shown,
     pub(super) streams: Streams,
-    device: Option<Device>,
+    pub(super) device: Option<Device>,
     pub(super) waits: Waits,
     /// The first process that called, and what watches the tree below it.
     pub(super) root: Option<(OwnedFd, Observer)>,
     /// The running number of the next wait.
     pub(super) number: u64,
+    pub(super) orders: Orders,
 }
 
 /// What woke the engine.
 struct Woken {
     stop: bool,
+    ordered: bool,
     call: bool,
     hung_up: bool,
     device: bool,
 }
 
 impl Engine {
-    fn run(arrival: &Arrival, stop: OwnedFd, plan: Plan, device: Option<Device>) -> Result<(), Error> {
+    fn run(arrival: &Arrival, stop: OwnedFd, orders: Orders, plan: Plan, device: Option<Device>) -> Result<(), Error> {
         let mut polled = [PollFd::new(&arrival, PollFlags::IN), PollFd::new(&stop, PollFlags::IN)];
         poll(&mut polled, None)?;
         if polled[0].revents().is_empty() {
@@ -96,7 +119,8 @@ impl Engine {
         }
         let listener = arrival.listener()?.ok_or(Error::NobodyArrived)?;
         let streams = Streams::new(plan.seed);
-        let mut engine = Self { listener, plan, streams, device, waits: Waits::default(), root: None, number: 0 };
+        let (shown, waits) = (Shown::of(&plan), Waits::default());
+        let mut engine = Self { listener, shown, streams, device, waits, root: None, number: 0, orders };
         let result = engine.serve(&stop);
         if result.is_err() {
             engine.kill();
@@ -108,12 +132,16 @@ impl Engine {
         self.fill_device()?;
         let mut pause = FIRST_LOOK;
         loop {
-            let woken = self.sleep(stop, (!self.waits.is_empty()).then_some(pause))?;
+            let woken = self.sleep(stop, (!self.waits.is_empty() && !self.orders.are_paused()).then_some(pause))?;
             if woken.stop {
                 return Ok(());
             }
             if woken.device {
                 self.fill_device()?;
+            }
+            if woken.ordered {
+                self.obey()?;
+                pause = FIRST_LOOK;
             }
             if woken.call {
                 if let Some(call) = sys::receive(self.listener.as_fd())? {
@@ -122,22 +150,24 @@ impl Engine {
                 pause = FIRST_LOOK;
             } else if woken.hung_up {
                 return Ok(());
-            } else {
+            } else if !self.orders.are_paused() {
                 pause = if self.let_time_pass()? { FIRST_LOOK } else { (pause * 2).min(LAST_LOOK) };
             }
         }
     }
 
     fn sleep(&self, stop: &OwnedFd, limit: Option<Duration>) -> Result<Woken, Error> {
-        let mut polled = vec![PollFd::new(stop, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
+        let mut polled: Vec<_> =
+            [stop, &self.listener, &self.orders.wake].map(|file| PollFd::new(file, PollFlags::IN)).into();
         polled.extend(self.device.as_ref().map(|device| PollFd::new(device, PollFlags::OUT)));
         poll(&mut polled, limit)?;
         let listener = polled[1].revents();
         Ok(Woken {
             stop: !polled[0].revents().is_empty(),
+            ordered: !polled[2].revents().is_empty(),
             call: listener.contains(PollFlags::IN),
             hung_up: listener.intersects(PollFlags::HUP | PollFlags::ERR),
-            device: polled.get(2).is_some_and(|device| !device.revents().is_empty()),
+            device: polled.get(3).is_some_and(|device| !device.revents().is_empty()),
         })
     }
 

@@ -178,6 +178,20 @@ impl Observer {
         Some(found)
     }
 
+    /// Every process of the tree, as far as it can be seen while it lives on.
+    pub fn processes(&self) -> Vec<i32> {
+        let mut processes = vec![self.root];
+        let mut next = 0;
+        while let Some(process) = processes.get(next).copied().filter(|_| next < TASKS_MAX) {
+            next += 1;
+            for tid in threads(process).unwrap_or_default() {
+                let children = fs::read_to_string(format!("/proc/{process}/task/{tid}/children")).unwrap_or_default();
+                processes.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+            }
+        }
+        processes
+    }
+
     /// Every thread of the tree that has not ended; `None` once one is met that is not asleep.
     fn look(&mut self, held: &[i32]) -> Option<Vec<Task>> {
         let mut processes = VecDeque::from([self.root]);

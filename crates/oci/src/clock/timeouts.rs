@@ -1,8 +1,8 @@
 //! System calls that wait for something, or for time to pass: where their timeout is and when it is over.
 
-use super::Plan;
 use super::caller::{Caller, Refusal};
 use super::reads;
+use super::shown::Shown;
 use super::window::NS_PER_SECOND;
 
 /// A call with a timeout.
@@ -59,10 +59,10 @@ impl Span {
     }
 
     /// Until a clock shows `time_ns`. Over at once if it already does.
-    pub fn absolute(caller: &Caller, plan: &Plan, clock_id: i32, time_ns: u64) -> Result<Self, Refusal> {
-        let origin = reads::origin(clock_id, plan).ok_or(Refusal(libc::EINVAL))?;
-        let deadline_ns = time_ns.saturating_sub(origin).max(caller.clock.elapsed_ns);
-        Ok(Self { deadline_ns, length_ns: deadline_ns - caller.clock.elapsed_ns })
+    pub fn absolute(caller: &Caller, shown: &Shown, clock_id: i32, time_ns: u64) -> Result<Self, Refusal> {
+        let origin = reads::origin(clock_id, shown).ok_or(Refusal(libc::EINVAL))?;
+        let length_ns = time_ns.saturating_sub(caller.clock.elapsed_ns.wrapping_add(origin));
+        Ok(Self::relative(caller, length_ns))
     }
 }
 
@@ -77,14 +77,14 @@ impl TimedCall {
     }
 
     /// How long the caller wants to wait at most.
-    pub fn span(&self, caller: &Caller, plan: &Plan) -> Result<Span, Refusal> {
+    pub fn span(&self, caller: &Caller, shown: &Shown) -> Result<Span, Refusal> {
         let length_ns = match self.unit {
             Unit::Milliseconds => u64::try_from(caller.int(self.argument)).unwrap_or(0) * 1_000_000,
             Unit::Timespec | Unit::Futex => timespec(caller, self.argument)?,
             Unit::Timeval => timeval(caller, caller.argument(self.argument))?,
         };
         match self.unit {
-            Unit::Futex => futex_span(caller, plan, length_ns),
+            Unit::Futex => futex_span(caller, shown, length_ns),
             _ => Ok(Span::relative(caller, length_ns)),
         }
     }
@@ -102,14 +102,14 @@ impl TimedCall {
 }
 
 /// `FUTEX_WAIT` counts from now, all other commands name a point in time (futex(2)).
-fn futex_span(caller: &Caller, plan: &Plan, time_ns: u64) -> Result<Span, Refusal> {
+fn futex_span(caller: &Caller, shown: &Shown, time_ns: u64) -> Result<Span, Refusal> {
     let operation = caller.int(1);
     let command = operation & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
     if command == libc::FUTEX_WAIT {
         return Ok(Span::relative(caller, time_ns));
     }
     let is_wall = command == libc::FUTEX_LOCK_PI || operation & libc::FUTEX_CLOCK_REALTIME != 0;
-    Span::absolute(caller, plan, if is_wall { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC }, time_ns)
+    Span::absolute(caller, shown, if is_wall { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC }, time_ns)
 }
 
 /// Reads the `timespec` that an argument points to, in nanoseconds.

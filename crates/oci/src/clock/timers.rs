@@ -8,9 +8,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal};
 use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec};
 
-use super::Plan;
 use super::caller::{Caller, Refusal};
 use super::reads::seconds_and_ns;
+use super::shown::Shown;
 use super::sys::{self, Reply};
 use super::tasks::Task;
 use super::timeouts::{self, Span};
@@ -18,12 +18,12 @@ use super::waits::{Kind, Wait, Waits};
 use super::window::NS_PER_SECOND;
 
 /// Answers a call that sets or reads a timer. `None` if the call is none.
-pub(super) fn answer(caller: &Caller, plan: &Plan, waits: &mut Waits) -> Option<Reply> {
+pub(super) fn answer(caller: &Caller, shown: &Shown, waits: &mut Waits) -> Option<Reply> {
     Some(Reply::from(match caller.call.call {
         libc::SYS_alarm => alarm(caller, waits),
         libc::SYS_setitimer => setitimer(caller, waits),
         libc::SYS_getitimer => getitimer(caller, waits),
-        libc::SYS_timerfd_settime => timerfd_settime(caller, plan, waits),
+        libc::SYS_timerfd_settime => timerfd_settime(caller, shown, waits),
         libc::SYS_timerfd_gettime => timerfd_gettime(caller, waits),
         _ => return None,
     }))
@@ -111,7 +111,7 @@ fn add(waits: &mut Waits, task: &Task, span: Span, kind: Kind) -> Result<(), Ref
     added.then_some(()).ok_or(Refusal(libc::ENOMEM))
 }
 
-fn timerfd_settime(caller: &Caller, plan: &Plan, waits: &mut Waits) -> Result<Reply, Refusal> {
+fn timerfd_settime(caller: &Caller, shown: &Shown, waits: &mut Waits) -> Result<Reply, Refusal> {
     const ABSOLUTE: i32 = libc::TFD_TIMER_ABSTIME;
     const FLAGS: i32 = ABSOLUTE | libc::TFD_TIMER_CANCEL_ON_SET;
     if caller.int(1) & !FLAGS != 0 {
@@ -129,7 +129,7 @@ fn timerfd_settime(caller: &Caller, plan: &Plan, waits: &mut Waits) -> Result<Re
     if time_ns != 0 {
         let span = match caller.int(1) & ABSOLUTE {
             0 => Span::relative(caller, time_ns),
-            _ => Span::absolute(caller, plan, clock_id, time_ns)?,
+            _ => Span::absolute(caller, shown, clock_id, time_ns)?,
         };
         add(waits, &task, span, Kind::Timer { file, descriptor: caller.int(0), interval_ns })?;
     }

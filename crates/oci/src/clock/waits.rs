@@ -123,6 +123,11 @@ impl Waits {
         self.take(|wait| now.duration_since(wait.since) >= wait.patience())
     }
 
+    /// Has the patience with every wait begin now.
+    pub fn renew_patience(&mut self, now: Instant) {
+        self.0.iter_mut().for_each(|wait| wait.since = now);
+    }
+
     fn forget_old_calls(&mut self, tid: i32) {
         let is_call = |wait: &Wait| wait.tid == tid && matches!(wait.kind, Kind::Call { .. });
         if self.0.iter().filter(|wait| is_call(wait)).count() >= CALLS_PER_THREAD {

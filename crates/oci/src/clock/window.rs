@@ -8,8 +8,8 @@
 
 use std::io;
 
-use super::Plan;
 use super::memory::Memory;
+use super::shown::Shown;
 
 /// Where the page lies in every process: far from where programs, heaps, stacks and the loader's mappings are.
 pub(super) const ADDRESS: u64 = 0x6f00_0000_0000;
@@ -104,9 +104,9 @@ impl Clock {
 }
 
 /// A whole page for a new program, with the clock at `clock`.
-pub(super) fn page(plan: &Plan, clock: &Clock) -> Vec<u8> {
+pub(super) fn page(shown: &Shown, clock: &Clock) -> Vec<u8> {
     let mut page = vec![0; PAGE as usize];
-    let words = [clock.elapsed_ns, clock.reads_left as u64, wall_origin_ns(plan), MONOTONIC_START_NS];
+    let words = [clock.elapsed_ns, clock.reads_left as u64, shown.wall_origin_ns, MONOTONIC_START_NS];
     for (field, word) in page[..FIELDS].chunks_exact_mut(8).zip(words) {
         field.copy_from_slice(&word.to_le_bytes());
     }
@@ -116,9 +116,9 @@ pub(super) fn page(plan: &Plan, clock: &Clock) -> Vec<u8> {
     page
 }
 
-/// The wall clock's nanoseconds at the run's start.
-pub(super) fn wall_origin_ns(plan: &Plan) -> u64 {
-    plan.time.saturating_mul(NS_PER_SECOND)
+/// Moves the wall clocks of a process; its other clocks go on.
+pub(super) fn store_wall_origin(memory: &Memory, wall_origin_ns: u64) -> io::Result<()> {
+    memory.write(ADDRESS + WALL_ORIGIN, &wall_origin_ns.to_le_bytes())
 }
 
 /// The address of the timeout that marks the wait with this running number.

@@ -24,7 +24,7 @@ use super::{
 use crate::state::{Folder, Slot};
 
 /// How much longer than its deadline a container may take, to be set up and removed, before its supervisor is killed.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// The end of what a program wrote to its standard error that is kept.
 const MESSAGE_BYTES_MAX: usize = 4_096;
 
@@ -48,22 +48,12 @@ pub(super) fn run(
 }
 
 fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slot) -> Result<Finished, Failure> {
-    let (mut socket, theirs) = UnixStream::pair().map_err(failed("make a socket"))?;
     let pipes = Pipes::new(settings).map_err(failed("make pipes"))?;
-    let child = Command::new(&config.program)
-        .args(&config.arguments)
-        .env_clear()
-        .current_dir("/")
-        .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(failed("start a supervisor"))?;
-    let child = KilledOnDrop(child);
-    let supervisor = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty())
-        .map_err(|error| failed("watch a supervisor")(error.into()))?;
+    let Spawned { mut socket, child, supervisor } = spawn(config)?;
     let lock = slot.for_supervisor.try_clone().map_err(failed("share a lock"))?;
     let (files, ours) = pipes.split(lock);
-    wire::send_job(&mut socket, &job(settings, input, slot), &files).map_err(failed("talk to the supervisor"))?;
+    wire::send_job(&mut socket, &job(settings, input.time, input.seed, slot), &files)
+        .map_err(failed("talk to the supervisor"))?;
     socket.set_nonblocking(true).map_err(failed("talk to the supervisor"))?;
     drop(files);
     let exchange = Exchange {
@@ -85,7 +75,32 @@ fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slo
     })
 }
 
-fn job(settings: &Settings, input: &Input<'_>, slot: &Slot) -> Job {
+/// A supervisor that waits for its job.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub socket: UnixStream,
+    pub child: KilledOnDrop,
+    /// The process, as a file that becomes readable when it has ended.
+    pub supervisor: OwnedFd,
+}
+
+pub(super) fn spawn(config: &Config) -> Result<Spawned, Failure> {
+    let (socket, theirs) = UnixStream::pair().map_err(failed("make a socket"))?;
+    let child = Command::new(&config.program)
+        .args(&config.arguments)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(failed("start a supervisor"))?;
+    let child = KilledOnDrop(child);
+    let supervisor = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty())
+        .map_err(|error| failed("watch a supervisor")(error.into()))?;
+    Ok(Spawned { socket, child, supervisor })
+}
+
+pub(super) fn job(settings: &Settings, time: u64, seed: [u8; 32], slot: &Slot) -> Job {
     Job {
         name: slot.name.clone(),
         layers: settings.layers.clone(),
@@ -96,25 +111,34 @@ fn job(settings: &Settings, input: &Input<'_>, slot: &Slot) -> Job {
         group: settings.group,
         groups: settings.groups.clone(),
         limits: settings.limits,
-        time: input.time,
-        seed: input.seed,
+        time,
+        seed,
+        service: None,
     }
 }
 
-fn failed(action: &'static str) -> impl FnOnce(io::Error) -> Failure {
+pub(super) fn failed(action: &'static str) -> impl FnOnce(io::Error) -> Failure {
     move |source| Failure::Io { action, source }
 }
 
 /// A supervisor that is gone when its run is over, whatever became of the run.
-struct KilledOnDrop(Child);
+#[derive(Debug)]
+pub(super) struct KilledOnDrop(Child);
 
-impl Drop for KilledOnDrop {
-    fn drop(&mut self) {
+impl KilledOnDrop {
+    /// Makes sure that it is gone.
+    pub(super) fn end(&mut self) {
         // By now it has reported and is ending, or it has failed to; its container dies with it.
         if !matches!(self.0.try_wait(), Ok(Some(_))) {
             let _ = self.0.kill();
             let _ = self.0.wait();
         }
+    }
+}
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -165,16 +189,7 @@ struct Finished {
 impl Finished {
     fn into_outcome(self, settings: &Settings) -> Result<Outcome, Failure> {
         let limits = settings.limits;
-        let Some(report) = self.report else {
-            return Err(Failure::Killed("its supervisor ended without a word".into()));
-        };
-        if let Ended::Setup(reason) = report.ended {
-            return Err(Failure::Setup(reason));
-        }
-        // A process was killed for memory: what the others then did rests on which one it was.
-        if report.usage.memory_kills > 0 {
-            return Err(Failure::Memory { limit_bytes: limits.memory_bytes });
-        }
+        let report = without_fault(self.report, settings)?;
         let (status, reason) = match report.ended {
             _ if self.output_too_large => {
                 (Status::OutputTooLarge, Some(format!("the output is larger than {} bytes", limits.output_bytes)))
@@ -194,7 +209,22 @@ impl Finished {
     }
 }
 
-fn message(reason: Option<String>, stderr: &[u8]) -> Option<String> {
+/// The report of a container that was started, watched to its end, and had memory enough.
+pub(super) fn without_fault(report: Option<Report>, settings: &Settings) -> Result<Report, Failure> {
+    let Some(report) = report else {
+        return Err(Failure::Killed("its supervisor ended without a word".into()));
+    };
+    if let Ended::Setup(reason) = report.ended {
+        return Err(Failure::Setup(reason));
+    }
+    // A process was killed for memory: what the others then did rests on which one it was.
+    if report.usage.memory_kills > 0 {
+        return Err(Failure::Memory { limit_bytes: settings.limits.memory_bytes });
+    }
+    Ok(report)
+}
+
+pub(super) fn message(reason: Option<String>, stderr: &[u8]) -> Option<String> {
     let stderr = String::from_utf8_lossy(stderr).trim().to_owned();
     match (reason, stderr.is_empty()) {
         (Some(reason), false) => Some(format!("{reason}; it said: {stderr}")),

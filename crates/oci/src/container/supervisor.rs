@@ -18,7 +18,7 @@ use libcontainer::{
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::Mode,
+    fs::{Gid, Mode, Uid, fchown},
     io::Errno,
     pipe::{PipeFlags, pipe_with},
     process::{
@@ -29,7 +29,9 @@ use rustix::{
 };
 
 use super::{
-    facts, filter, root, spec,
+    ID_BASE, facts, filter, root,
+    service::{Keeper, Said},
+    spec,
     time::{self, Clock},
     wire::{self, Ended, Job, JobFiles, Report},
     workload::{ARRIVED, PROGRAM, SETUP, Workload},
@@ -62,13 +64,16 @@ fn run() -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (job, files) = wire::receive_job(&mut socket)?;
     let JobFiles { stdin, stdout, stderr, lock } = files;
-    let stdio = Stdio { stdin, stdout, stderr };
+    let (said, stdio) = match &job.service {
+        None => (None, Stdio { stdin, stdout, stderr }),
+        Some(_) => Said::new(&job).map(|(said, stdio)| (Some(said), stdio))?,
+    };
     // From here on the slot is taken even without the executor, who must be there to have held it until now.
     if !state::lock_as_supervisor(&lock)? || has_ended(&socket)? {
         return Err(io::Error::other("the executor has ended"));
     }
     let report = match Supervisor::new(job) {
-        Ok(supervisor) => supervisor.supervise(&socket, stdio),
+        Ok(supervisor) => supervisor.supervise(&socket, stdio, said),
         Err(reason) => setup_failed(reason),
     };
     wire::send_report(&mut socket, &report)
@@ -80,10 +85,15 @@ fn has_ended(executor: &UnixStream) -> io::Result<bool> {
 }
 
 /// The program's three standard files.
-struct Stdio {
-    stdin: OwnedFd,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+pub(super) struct Stdio {
+    pub(super) stdin: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// Lets the program open one of its standard files again.
+pub(super) fn give_to_program(file: &OwnedFd, job: &Job) -> io::Result<()> {
+    Ok(fchown(file, Some(Uid::from_raw(ID_BASE + job.user)), Some(Gid::from_raw(ID_BASE + job.group)))?)
 }
 
 struct Supervisor {
@@ -120,9 +130,9 @@ impl Supervisor {
         Ok(Self { job, group, entered })
     }
 
-    fn supervise(self, executor: &UnixStream, stdio: Stdio) -> Report {
+    fn supervise(self, executor: &UnixStream, stdio: Stdio, said: Option<Said>) -> Report {
         let report = match self.create(stdio).and_then(|created| self.start(created)) {
-            Ok(created) => self.watch(executor, created),
+            Ok(started) => self.watch(executor, started, said),
             Err(reason) => setup_failed(reason),
         };
         match self.clean(executor) {
@@ -183,8 +193,8 @@ impl Supervisor {
     /// Lets the first process go on, once it is known to be held.
     fn start(&self, created: Created) -> Result<Started, String> {
         let Created { mut container, clock, pid, process, complaint } = created;
-        let started = self.hold(pid).and_then(|()| raise_loopback(pid)).and_then(|()| {
-            remove_link_to_kcore(pid)?;
+        let network = || raise_loopback(pid, self.job.service.is_some());
+        let started = self.hold(pid).and_then(|()| network()).and_then(|()| remove_link_to_kcore(pid)).and_then(|()| {
             let clock = clock.start()?;
             container.start().map_err(|error| with_sources(&error))?;
             Ok(clock)
@@ -204,9 +214,18 @@ impl Supervisor {
             .map_err(|error| format!("the container cannot be made the first to go when memory runs out: {error}"))
     }
 
-    fn watch(&self, executor: &UnixStream, started: Started) -> Report {
-        let deadline = Instant::now() + Duration::from_millis(self.job.limits.wall_millis);
-        let reason = wait(executor, &started.process, deadline);
+    fn watch(&self, executor: &UnixStream, started: Started, said: Option<Said>) -> Report {
+        let reason = match (&self.job.service, said) {
+            (Some(service), Some(said)) => {
+                let Started { clock, process, .. } = &started;
+                let (group, job) = (&self.group, &self.job);
+                Keeper { executor, process, clock, group, job, service }.keep(said)
+            }
+            _ => {
+                let deadline = Instant::now() + Duration::from_millis(self.job.limits.wall_millis);
+                wait(executor, &started.process, deadline)
+            }
+        };
         let status = match kill_and_reap(&started.process) {
             Ok(status) => status,
             Err(error) => return setup_failed(format!("the container's first process cannot be waited for: {error}")),
@@ -288,6 +307,7 @@ fn read_complaint(complaint: OwnedFd) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+<<<<<<< HEAD
 /// A new network namespace has a loopback interface that is down. This process has one thread, which goes there and back.
 /// `libcontainer` links to /proc/kcore where the kernel has that file. A program must find the same on every host.
 fn remove_link_to_kcore(pid: Pid) -> Result<(), String> {
@@ -298,6 +318,11 @@ fn remove_link_to_kcore(pid: Pid) -> Result<(), String> {
 }
 
 fn raise_loopback(pid: Pid) -> Result<(), String> {
+=======
+/// A new network namespace has a loopback interface that is down. This process has one thread, which goes there, and back
+/// unless it is to talk with the program.
+fn raise_loopback(pid: Pid, stay: bool) -> Result<(), String> {
+>>>>>>> 3407a820a1ac48c7489dc4cb15aebf22653008ad
     let open = |path: String| fs::File::open(path).map_err(|error| format!("the network namespace: {error}"));
     let (own, of_container) =
         (open("/proc/self/ns/net".into())?, open(format!("/proc/{}/ns/net", pid.as_raw_nonzero()))?);
@@ -307,7 +332,9 @@ fn raise_loopback(pid: Pid) -> Result<(), String> {
     };
     enter(&of_container)?;
     let raised = LinkClient::new(create_network_client()).and_then(|mut links| links.set_up(LOOPBACK));
-    enter(&own)?;
+    if !stay {
+        enter(&own)?;
+    }
     raised.map_err(|error| format!("the loopback interface: {error}"))
 }
 

@@ -1,9 +1,9 @@
 //! The request's time and randomness, as a container gets them.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::Arc};
 
 use super::wire::Job;
-use crate::clock::{Arrival, Device, Entrance, Plan, Supervisor, Tsc, entrance};
+use crate::clock::{self, Arrival, Device, Entrance, Peer, Plan, Supervisor, Tsc, entrance};
 
 /// Both names of the device, in the supervisor's own `/dev`, from where they are bound into the container.
 const DEVICES: [&str; 2] = ["/dev/random", "/dev/urandom"];
@@ -39,8 +39,27 @@ impl Clock {
 }
 
 impl Running {
+    /// Who talks with the program.
+    pub(super) fn peer(&self) -> Arc<Peer> {
+        self.0.peer()
+    }
+
+    /// Has time stand still until the next request.
+    pub(super) fn pause(&self) -> Result<(), String> {
+        self.0.pause().map_err(describe)
+    }
+
+    /// Begins a request.
+    pub(super) fn begin(&self, time: u64, seed: [u8; 32]) -> Result<(), String> {
+        self.0.begin(time, seed).map_err(describe)
+    }
+
     /// To be called when the container's processes have ended. An error says that the run cannot be relied on.
     pub(super) fn finish(self) -> Result<(), String> {
-        self.0.finish().map_err(|error| format!("the request's clock: {}", super::supervisor::with_sources(&error)))
+        self.0.finish().map_err(describe)
     }
+}
+
+fn describe(error: clock::Error) -> String {
+    format!("the request's clock: {}", super::supervisor::with_sources(&error))
 }

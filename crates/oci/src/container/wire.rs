@@ -19,6 +19,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::service::ServiceJob;
 use crate::limits::{Limits, Usage};
 
 /// The longest message: all arguments and variables at their limits, with every byte escaped, fit.
@@ -43,6 +44,8 @@ pub(super) struct Job {
     pub time: u64,
     /// The source of all randomness.
     pub seed: [u8; 32],
+    /// How the container is kept for many requests; if it is not, it runs one.
+    pub service: Option<ServiceJob>,
 }
 
 /// The files that come with a job.
