@@ -12,7 +12,7 @@ use alloy_primitives::B256;
 use tempfile::TempDir;
 use vouch_compute::{
     driver::{
-        Driver, DriverSet, LoadError, Loaded, Status,
+        Driver, DriverSet, HostFailure, LoadError, Loaded, Status,
         kit::{self, Case},
     },
     oci::{self, OciDriver},
@@ -121,7 +121,6 @@ fn what_cannot_be_run_here_is_refused_by_name() {
     let Some(bench) = Bench::new() else { return };
     let program = bench.program("echo");
     assert!(bench.refused(&Program { runtime: "oci-9/x86-64/1".into(), ..program.clone() }).contains(oci::RUNTIME));
-    assert!(bench.refused(&Program { interface: Interface::Http, ..program.clone() }).contains("http"));
     let fueled = Limits { fuel: 1, ..program.limits };
     assert!(bench.refused(&Program { limits: fueled, ..program.clone() }).contains("limits.fuel"));
     let other = B256::repeat_byte(7);
@@ -173,4 +172,16 @@ fn a_trap_keeps_its_reason_to_the_host() {
     let outcome = kit::run(&bench.load("fail", bench.program("").limits), b"").unwrap();
     assert_eq!((outcome.status, outcome.output.len()), (Status::Trap, 0));
     assert!(outcome.message.unwrap().contains('3'));
+}
+
+/// What a server does is tested where servers are; here, that each interface reaches it and that a program which is none is
+/// told so.
+#[test]
+fn a_program_that_does_not_listen_is_no_server() {
+    let Some(bench) = Bench::new() else { return };
+    for interface in [Interface::Http, Interface::Performer] {
+        let loaded = bench.try_load(&Program { interface, ..bench.program("echo") }).unwrap();
+        let failure = kit::run(&loaded, b"hello").unwrap_err();
+        assert!(matches!(&failure, HostFailure::Resources(reason) if reason.contains("$PORT")), "{failure}");
+    }
 }

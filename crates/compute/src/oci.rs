@@ -1,7 +1,8 @@
 //! The container driver: any OCI image, a fresh container for every request.
 //!
 //! An image is unpacked once, by digest ([`vouch_oci::image`]), and shared read-only by every container of the machine.
-//! Each request gets a container of its own ([`vouch_oci::container`]) that sees the request's time and randomness.
+//! With the interface `command` each request gets a container of its own ([`vouch_oci::container`]) that sees the request's
+//! time and randomness; with `http` and `performer` one container answers many, and its answers are attested only.
 //!
 //! A container ends by itself or by time, never by fuel: what it could not finish within its memory or its time is this
 //! host's failure and is not signed. What it makes of its input (an answer, a trap, too long an answer) is an outcome.
@@ -16,7 +17,7 @@ use std::{
 
 use alloy_primitives::B256;
 use vouch_oci::{
-    container::{self, Failure, Input, Prepared, Runtime},
+    container::{self, Failure, Input, Prepared, Runtime, Service, ServiceSettings, Settings},
     image::{self, Bounds, Cache, Digest, Layout, Unpacked},
     limits,
 };
@@ -90,9 +91,6 @@ impl Driver for OciDriver {
         if program.runtime != RUNTIME {
             return Err(LoadError::Runtime { wanted: program.runtime.clone(), offered: RUNTIME.to_owned() });
         }
-        if program.interface != Interface::Command {
-            return Err(LoadError::Interface(program.interface.name().to_owned()));
-        }
         program.validate()?;
         let digest = Digest::from_bytes(program.artifact_digest.0);
         let layout = Layout::open(artifact).map_err(refused)?;
@@ -104,18 +102,39 @@ impl Driver for OciDriver {
             error => refused(error),
         })?;
         let settings = settings(program, &unpacked)?;
-        let prepared = self.runtime.prepare(settings).map_err(|error| LoadError::Artifact(error.to_string()))?;
-        Ok(Arc::new(LoadedImage(prepared)))
+        self.ready(program.interface, settings).map_err(|error| LoadError::Artifact(error.to_string()))
     }
 }
 
-/// An image that is ready to answer.
+impl OciDriver {
+    fn ready(&self, interface: Interface, settings: Settings) -> Result<Arc<dyn Loaded>, container::Error> {
+        let served = match interface {
+            Interface::Command => return Ok(Arc::new(LoadedImage(self.runtime.prepare(settings)?))),
+            Interface::Http => container::Interface::Http,
+            Interface::Performer => container::Interface::Performer,
+        };
+        let service = self.runtime.service(settings, served, ServiceSettings::default())?;
+        Ok(Arc::new(LoadedService(service)))
+    }
+}
+
+/// An image that is ready to answer, in a fresh container each time.
 struct LoadedImage(Prepared);
 
 impl Loaded for LoadedImage {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
         let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
         self.0.run(&input).map(outcome).map_err(failure)
+    }
+}
+
+/// A container that is kept and asked again and again: what it answers can be attested, and nobody is slashed for it.
+struct LoadedService(Service);
+
+impl Loaded for LoadedService {
+    fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
+        let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
+        self.0.call(&input).map(outcome).map_err(failure)
     }
 }
 
@@ -140,11 +159,11 @@ pub fn read_part(layout: &Path, part: B256) -> Result<Vec<u8>, LoadError> {
     layout.read_blob(Digest::from_bytes(part.0), artifact::BYTES_MAX).map_err(refused)
 }
 
-fn settings(program: &Program, unpacked: &Unpacked) -> Result<container::Settings, LoadError> {
+fn settings(program: &Program, unpacked: &Unpacked) -> Result<Settings, LoadError> {
     let user = unpacked.user().map_err(refused)?;
     let process = &unpacked.process;
     let own = if program.args.is_empty() { &process.cmd } else { &program.args };
-    Ok(container::Settings {
+    Ok(Settings {
         layers: vec![unpacked.root.clone()],
         args: process.entrypoint.iter().chain(own).cloned().collect(),
         env: environment(&unpacked.environment(&user), &program.env),
@@ -195,7 +214,9 @@ fn failure(failure: Failure) -> HostFailure {
     match failure {
         Failure::WallClock { limit_ms } => HostFailure::WallClock { limit_ms },
         Failure::PayloadTooLarge { bytes, max } => HostFailure::PayloadTooLarge { bytes, max },
-        Failure::Memory { .. } | Failure::State(_) | Failure::Setup(_) => HostFailure::Resources(failure.to_string()),
+        Failure::Memory { .. } | Failure::State(_) | Failure::Setup(_) | Failure::Service(_) => {
+            HostFailure::Resources(failure.to_string())
+        }
         Failure::Killed(_) => HostFailure::Killed(failure.to_string()),
         Failure::Io { .. } => HostFailure::Engine(failure.to_string()),
     }

@@ -307,8 +307,6 @@ fn read_complaint(complaint: OwnedFd) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-<<<<<<< HEAD
-/// A new network namespace has a loopback interface that is down. This process has one thread, which goes there and back.
 /// `libcontainer` links to /proc/kcore where the kernel has that file. A program must find the same on every host.
 fn remove_link_to_kcore(pid: Pid) -> Result<(), String> {
     match fs::remove_file(format!("/proc/{}/root/dev/kcore", pid.as_raw_nonzero())) {
@@ -317,12 +315,9 @@ fn remove_link_to_kcore(pid: Pid) -> Result<(), String> {
     }
 }
 
-fn raise_loopback(pid: Pid) -> Result<(), String> {
-=======
 /// A new network namespace has a loopback interface that is down. This process has one thread, which goes there, and back
 /// unless it is to talk with the program.
 fn raise_loopback(pid: Pid, stay: bool) -> Result<(), String> {
->>>>>>> 3407a820a1ac48c7489dc4cb15aebf22653008ad
     let open = |path: String| fs::File::open(path).map_err(|error| format!("the network namespace: {error}"));
     let (own, of_container) =
         (open("/proc/self/ns/net".into())?, open(format!("/proc/{}/ns/net", pid.as_raw_nonzero()))?);
