@@ -33,16 +33,20 @@ contract EndToEndTest is VouchFixture {
     }
 
     function _begin() private returns (uint256 begun) {
+        return _beginOn(wagers);
+    }
+
+    function _beginOn(Wager on) private returns (uint256 begun) {
         address[2] memory players = [white, black];
         for (uint256 i = 0; i < 2; ++i) {
             token.mint(players[i], STAKE);
             vm.prank(players[i]);
-            token.approve(address(wagers), STAKE);
+            token.approve(address(on), STAKE);
         }
         vm.prank(white);
-        begun = wagers.open(black, STAKE, true);
+        begun = on.open(black, STAKE, true);
         vm.prank(black);
-        wagers.join(begun);
+        on.join(begun);
     }
 
     function _verdict(IWager.State state, IWager.Side winner, uint256 plies) private view returns (bytes memory) {
@@ -213,23 +217,26 @@ contract EndToEndTest is VouchFixture {
         _refuse(certified, abi.encodeWithSelector(VouchConsumer.BatchNotCertified.selector, hashOf(certified.batch)));
     }
 
-    function test_programOfAnotherRuntimeIsNotImmediate() public {
-        bytes32 oci = publish(app, ociProgram());
-        Wager onOci = new Wager(registry, controller, token, app, oci, CLOCK, 30 days);
+    function test_onlyAWasmCommandIsImmediate() public {
+        string[3] memory interfaces = ["command", "http", "performer"];
+        for (uint256 i = 0; i < interfaces.length; ++i) {
+            Program memory container = ociProgram();
+            container.interfaceName = interfaces[i];
+            _actsNotOn(publish(app, container));
+            if (i == 0) continue;
+            Program memory wasm = wasmProgram();
+            wasm.interfaceName = interfaces[i];
+            _actsNotOn(publish(app, wasm));
+        }
+    }
+
+    function _actsNotOn(bytes32 other) private {
+        Wager onOther = new Wager(registry, controller, token, app, other, CLOCK, 30 days);
         CertifiedExchange memory certified = _answer(0, _resignation());
-        certified.batch.programId = oci;
-        vm.prank(white);
-        token.approve(address(onOci), STAKE);
-        token.mint(white, STAKE);
-        token.mint(black, STAKE);
-        vm.prank(white);
-        uint256 begun = onOci.open(black, STAKE, true);
-        vm.prank(black);
-        token.approve(address(onOci), STAKE);
-        vm.prank(black);
-        onOci.join(begun);
-        vm.expectRevert(abi.encodeWithSelector(VouchConsumer.NotImmediate.selector, oci));
-        onOci.show(begun, certified);
+        certified.batch.programId = other;
+        uint256 begun = _beginOn(onOther);
+        vm.expectRevert(abi.encodeWithSelector(VouchConsumer.NotImmediate.selector, other));
+        onOther.show(begun, certified);
     }
 
     /// @dev Whoever sees a program on its way to the chain publishes it first, under an app whose only operator is their own, and certifies

@@ -28,6 +28,8 @@ pub enum ProblemCode {
     NoQuorum,
     /// A queue is full; try again later.
     Busy,
+    /// No operator accepted the program, so there is nobody whose stake an answer could rest on.
+    NotAccepted,
     /// The app has no operator table that reaches its required stake yet.
     NotReady,
     /// The node cannot reach its chain.
@@ -48,6 +50,7 @@ impl ProblemCode {
             | Self::TimeOutOfRange
             | Self::WrongSignature => 400,
             Self::UnknownApp | Self::UnknownProgram | Self::NotFound => 404,
+            Self::NotAccepted => 409,
             Self::PayloadTooLarge => 413,
             Self::DigestMismatch => 422,
             Self::Internal => 500,
@@ -70,6 +73,9 @@ impl ProblemCode {
             Self::WrongSignature => "sign with the key of the request's client, under this chain's BatchRegistry",
             Self::NoQuorum => "see `answered`; operators that are down or disagree are listed there",
             Self::Busy => "try again in a second",
+            Self::NotAccepted => {
+                "an operator accepts by its policy or with `vouch operator accept`; `vouch app info` shows who did"
+            }
             Self::NotReady => "wait until enough operators have joined: `vouch app info`",
             Self::ChainUnreachable => "try again later; nothing that was accepted is lost",
             Self::NotFound => "check the id",

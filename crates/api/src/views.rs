@@ -52,10 +52,8 @@ pub struct AppView {
     /// Total weights of that table, per strategy; the first is the primary one.
     #[schema(value_type = Vec<String>)]
     pub total_weights: Vec<U256>,
-    /// Whether calls can be certified now.
+    /// Whether calls of wasm programs can be certified now; each release says it of its own.
     pub ready: bool,
-    /// What an answer rests on.
-    pub label: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,6 +76,26 @@ pub struct ReleaseView {
     pub artifact_digest: B256,
     pub interface_name: String,
     pub published_at: u64,
+    /// Under which table its answers are signed: zero for that of all wasm programs, else the programId.
+    #[schema(value_type = String)]
+    pub table: B256,
+    /// That table's newest timestamp; zero if there is none.
+    pub reference_timestamp: u32,
+    /// Who stands in that table.
+    pub operators: Vec<OperatorView>,
+    /// Total weights of that table, per strategy; the first is the primary one.
+    #[schema(value_type = Vec<String>)]
+    pub total_weights: Vec<U256>,
+    /// The primary weight that must sign; zero while there is no table.
+    #[schema(value_type = String)]
+    pub threshold_weight: U256,
+    /// The operators that accept the program, and so will stand in its next table; wasm programs need none.
+    #[schema(value_type = Vec<String>)]
+    pub accepters: Vec<Address>,
+    /// Whether its calls can be certified now.
+    pub ready: bool,
+    /// What an answer rests on.
+    pub label: String,
 }
 
 /// A member of an app's newest operator table.
@@ -88,4 +106,12 @@ pub struct OperatorView {
     pub operator: Address,
     #[schema(value_type = Vec<String>)]
     pub weights: Vec<U256>,
+}
+
+impl ReleaseView {
+    /// Whether only operators that accepted it count: it has a table of its own.
+    #[must_use]
+    pub fn needs_acceptance(&self) -> bool {
+        !self.table.is_zero()
+    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
 use tokio::sync::Semaphore;
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
@@ -52,6 +52,8 @@ pub struct Config {
     pub time_tolerance_seconds: u64,
     /// How far ahead of the finalized clock a deadline may be, seconds; bounds how long repeated requests are remembered.
     pub deadline_ahead_seconds_max: u64,
+    /// What a request must offer at least, in the smallest unit of the app's fee token.
+    pub fee_min: U256,
     /// Results kept in memory.
     pub results_max: usize,
     /// Bytes of results kept in memory.
@@ -73,6 +75,7 @@ impl Config {
             queue_max: 4_096,
             time_tolerance_seconds: 1_800,
             deadline_ahead_seconds_max: 7 * 86_400,
+            fee_min: U256::ZERO,
             results_max: 65_536,
             results_bytes_max: 256 << 20,
             peer_timeout: Duration::from_secs(3),

@@ -136,6 +136,9 @@ pub enum CallError {
     /// The queue is full; try again later.
     #[error("busy: too many calls wait")]
     Busy,
+    /// Nobody answers for the program; waiting does not change that.
+    #[error("no operator accepted this program")]
+    NotAccepted,
     /// This gateway has no lane for the app, or no operator table is there yet.
     #[error("not ready: {0}")]
     NotReady(&'static str),

@@ -17,6 +17,8 @@ pub struct Rules {
     pub deadline_ahead_seconds_max: u64,
     /// The program's limit.
     pub payload_bytes_max: u64,
+    /// What the operator asks for at least, in the smallest unit of the app's fee token.
+    pub fee_min: U256,
     /// The separator of the domain under which clients sign.
     pub separator: B256,
 }
@@ -31,6 +33,7 @@ impl Rules {
     pub fn check(&self, signed: &SignedRequest) -> Result<(), Refusal> {
         self.check_names(&signed.request)?;
         self.check_time(&signed.request)?;
+        self.check_fee(&signed.request)?;
         self.check_payload(signed)
     }
 
@@ -62,6 +65,11 @@ impl Rules {
             return Err(Refusal::TimeTooFar { time, clock });
         }
         self.check_deadline(request)
+    }
+
+    fn check_fee(&self, request: &Request) -> Result<(), Refusal> {
+        let (offered, min) = (request.max_fee, self.fee_min);
+        if offered < min { Err(Refusal::FeeTooLow { offered, min }) } else { Ok(()) }
     }
 
     fn check_payload(&self, signed: &SignedRequest) -> Result<(), Refusal> {

@@ -4,13 +4,13 @@
 //! after it ([`Call::check`], [`Answer::check`]); trailing bytes are refused. Transport keys sign hashes of the postcard
 //! bytes, so these encodings are part of the evidence format: any change raises [`VERSION`].
 
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, ProgramId, Request, RequestId};
 
 /// The version of every body.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The most requests in one call, and exchanges in one batch.
 pub const REQUESTS_PER_BATCH_MAX: usize = 512;
 /// The most bytes of a body, either way: the largest batch data twice over.
@@ -250,6 +250,10 @@ pub enum Refusal {
     Malformed(String),
     #[error("the store failed; see the executor's log")]
     StoreFailed,
+    #[error("this operator has not accepted the program")]
+    NotAccepted,
+    #[error("the request offers a fee of {offered} at most, this operator asks for {min}")]
+    FeeTooLow { offered: U256, min: U256 },
 }
 
 impl Refusal {
@@ -266,6 +270,8 @@ impl Refusal {
                 | Self::UnknownApp
                 | Self::UnknownProgram
                 | Self::UnknownLane
+                // Its chain view may be a moment behind the gateway's.
+                | Self::NotAccepted
                 | Self::BeyondWindow { .. }
         )
     }

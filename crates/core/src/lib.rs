@@ -4,7 +4,7 @@
 //! `vectors/*.json` holds both to the same bytes. Nothing here reads a clock, a file or a network.
 //!
 //! Reading order: [`ids`], [`types`] (what is signed), [`ecdsa`] (client signatures), [`merkle`], [`pages`] and
-//! [`batch_data`] (how long data becomes one hash), [`seed`], then [`points`], [`bls`], [`table`] and [`certificate`]
+//! [`batch_data`] (how long data becomes one hash), [`seed`], [`Label`] (what an answer rests on), then [`points`], [`bls`], [`table`] and [`certificate`]
 //! (how a quorum signs).
 //!
 //! The signed records derive serde plainly, because they travel unchanged between peers and in stores; their hashes never
@@ -27,6 +27,7 @@ pub mod bls;
 pub mod certificate;
 pub mod ecdsa;
 pub mod ids;
+mod label;
 pub mod merkle;
 pub mod pages;
 pub mod points;
@@ -38,5 +39,6 @@ mod words;
 pub use batch_data::{BatchData, Entry, Origin};
 pub use certificate::{Certificate, NonSignerWitness, VerifiedCertificate};
 pub use ids::{AppId, BatchHash, OperatorId, ProgramId, RequestId, Slot};
+pub use label::Label;
 pub use table::{OperatorInfo, OperatorTable, TableSummary};
 pub use types::{Batch, Domain, Exchange, Limits, Program, Request, Status};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Peers in one configuration.
@@ -75,6 +76,8 @@ pub struct ExecutorConfig {
     /// Where artifacts are fetched from, by digest.
     #[serde(default)]
     pub artifact_sources: Vec<String>,
+    /// Which programs this operator runs and accepts; absent: the defaults of [`crate::policy::Policy`].
+    pub policy: Option<PathBuf>,
     /// Which new apps this operator joins by itself.
     #[serde(default)]
     pub join: Join,
@@ -151,13 +154,7 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| {
-            let message = error.message().to_owned();
-            match unknown_key(&message) {
-                Some((key, nearest)) => Error::UnknownKey { path: path.to_owned(), key, nearest },
-                None => Error::Invalid { path: path.to_owned(), message: error.to_string().trim_end().to_owned() },
-            }
-        })
+        parse_strictly(text, path)
     }
 
     fn resolve(&mut self, folder: &Path) {
@@ -168,6 +165,7 @@ impl Config {
         if let Some(executor) = &mut self.executor {
             paths.extend([&mut executor.keystore, &mut executor.password_file, &mut executor.bls_dir]);
             paths.extend(executor.cache_dir.as_mut());
+            paths.extend(executor.policy.as_mut());
         }
         for path in paths {
             *path = folder.join(&path);
@@ -193,6 +191,17 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Reads TOML into a type that refuses unknown keys.
+pub(crate) fn parse_strictly<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().to_owned();
+        match unknown_key(&message) {
+            Some((key, nearest)) => Error::UnknownKey { path: path.to_owned(), key, nearest },
+            None => Error::Invalid { path: path.to_owned(), message: error.to_string().trim_end().to_owned() },
+        }
+    })
 }
 
 /// Reads serde's message about an unknown field and finds the known key nearest to it.

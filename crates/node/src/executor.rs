@@ -21,10 +21,12 @@ use vouch_compute::wasm::{self, WasmDriver};
 use vouch_core::bls::SecretKey;
 use vouch_core::{AppId, ProgramId};
 
+use crate::acceptance::{Acceptor, AllowedPrograms};
 use crate::config::{ExecutorConfig, Join};
 use crate::mirror::{AppRecord, Mirror};
 use crate::node::{Error, Parts, open_key, sender};
 use crate::peers::HttpPeers;
+use crate::policy::Policy;
 use crate::programs::ProgramStore;
 
 /// How often executors look after themselves.
@@ -40,10 +42,11 @@ pub struct ExecutorRole {
     mirror: Arc<Mirror>,
     network: Network,
     peers: Arc<HttpPeers>,
-    programs: Arc<ProgramStore>,
+    programs: Arc<AllowedPrograms>,
+    acceptor: Acceptor,
     srs: Arc<Srs>,
     signer: PrivateKeySigner,
-    sender: Sender,
+    sender: Arc<Sender>,
     password: Password,
     bls_dir: PathBuf,
     data_dir: PathBuf,
@@ -62,7 +65,8 @@ impl ExecutorRole {
         let (signer, password) = open_key(&config.keystore, &config.password_file)?;
         let cache = config.cache_dir.clone().unwrap_or_else(|| parts.data_dir.join("compiled"));
         let driver = drivers(&cache, &parts.data_dir)?;
-        tracing::info!(runtimes = driver.runtimes().join(", "), "node.executor.runtimes");
+        let runtimes = driver.runtimes();
+        tracing::info!(runtimes = runtimes.join(", "), "node.executor.runtimes");
         let programs = ProgramStore::new(
             Arc::clone(&parts.mirror),
             driver,
@@ -70,14 +74,20 @@ impl ExecutorRole {
             config.artifact_sources.clone(),
             parts.http.clone(),
         );
+        let policy = config.policy.as_deref().map_or(Ok(Policy::default()), Policy::load)?;
+        let mirror = Arc::clone(&parts.mirror);
+        let programs = Arc::new(AllowedPrograms::new(policy, runtimes, Arc::clone(&mirror), programs));
+        let sender = Arc::new(sender(parts, signer.clone()));
+        let acceptor = Acceptor::new(Arc::clone(&programs), mirror, parts.network.clone(), Arc::clone(&sender));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             mirror: Arc::clone(&parts.mirror),
             network: parts.network.clone(),
             peers: Arc::clone(&parts.peers),
-            programs: Arc::new(programs),
+            programs,
+            acceptor,
             srs: Arc::clone(&parts.srs),
-            sender: sender(parts, signer.clone()),
+            sender,
             signer,
             password,
             bls_dir: config.bls_dir.clone(),
@@ -105,6 +115,7 @@ impl ExecutorRole {
         loop {
             for (app, record) in self.mirror.app_records() {
                 match self.look_after(app, &record).await {
+                    Ok(()) if self.is_member(app) => self.acceptor.settle(app, &record).await,
                     Ok(()) => {}
                     Err(Error::Chain(error)) => tracing::warn!(%app, %error, "node.executor.join"),
                     Err(error) => return Err(error),
@@ -164,7 +175,8 @@ impl ExecutorRole {
     async fn look_after(&self, app: AppId, record: &AppRecord) -> Result<(), Error> {
         let path = self.bls_dir.join(format!("set-{}.json", record.state.operator_set_id));
         let running = self.of(app).is_some();
-        if !path.exists() && self.join == Join::All {
+        let joins = self.join == Join::All && self.programs.policy().names(app);
+        if !path.exists() && joins {
             std::fs::create_dir_all(&self.bls_dir)
                 .map_err(|source| Error::Io { what: format!("creating {}", self.bls_dir.display()), source })?;
             keys::create_bls(&path, &self.password, Cost::Light)?;
@@ -173,7 +185,7 @@ impl ExecutorRole {
             return Ok(());
         }
         let secret = keys::read_bls(&path, &self.password)?;
-        if self.join == Join::All && !self.is_member(app) {
+        if joins && !self.is_member(app) {
             self.join_app(record, &secret).await?;
         }
         if !running {
@@ -220,6 +232,7 @@ impl ExecutorRole {
         let folder = self.data_dir.join("executor").join(record.state.operator_set_id.to_string());
         let mut settings = executor::Config::new(folder);
         settings.concurrency = self.concurrency;
+        settings.fee_min = self.programs.policy().minimum_fee;
         settings.restored = self.restored;
         let chain: Arc<dyn ChainView> = Arc::clone(&self.mirror) as _;
         let parts = executor::Parts {

@@ -2,10 +2,11 @@
 //!
 //! This is where the crates meet: the chain's finalized state becomes the [`ChainView`](vouch_compute::lane::chain::ChainView)
 //! that executor and gateway know ([`mirror`]), HTTP becomes their [`Peers`](vouch_compute::lane::chain::Peers) ([`peers`]),
-//! and what they wish for on chain becomes transactions. Reading order: [`config`], [`mirror`], [`programs`], then
+//! and what they wish for on chain becomes transactions. Reading order: [`config`], [`policy`], [`mirror`], [`programs`], then
 //! [`run`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap fails the test"))]
 
+mod acceptance;
 pub mod config;
 mod executor;
 mod gateway;
@@ -13,6 +14,7 @@ mod http;
 pub mod mirror;
 mod node;
 pub mod peers;
+pub mod policy;
 pub mod programs;
 
 pub use http::openapi_document;

@@ -3,6 +3,7 @@
 //! The state is derived: it is read anew from the deployment's first block at every start, so it cannot disagree with the
 //! chain it came from. Only [`Finalized`] views enter it.
 
+mod acceptance;
 mod state;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use vouch_chain::bindings::batch_registry;
 use vouch_chain::{Chain, Deployment, Error, Finalized, FinalizedClock};
-use vouch_compute::lane::chain::{AppState, ChainView, Head, Release, Table, Unavailable};
+use vouch_compute::lane::chain::{Acceptance, AppState, ChainView, Head, Release, Table, Unavailable};
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::program::Kind;
 use vouch_compute::wire::Signer;
@@ -160,6 +161,16 @@ impl Mirror {
         self.read().latest_table(app, table).cloned()
     }
 
+    /// The members of the app's set that accept a container program.
+    pub fn accepters(&self, app: AppId, program: ProgramId) -> Vec<Address> {
+        self.read().accepters(app, program).into_values().collect()
+    }
+
+    /// Whether `operator`, member or not, accepts a container program.
+    pub fn accepts(&self, app: AppId, program: ProgramId, operator: Address) -> bool {
+        self.read().acceptances.accepts((app, program), operator)
+    }
+
     /// Whether a finalized release names the artifact.
     pub fn names_artifact(&self, digest: B256) -> bool {
         self.read().releases.values().any(|release| release.program.artifact_digest == digest)
@@ -219,6 +230,16 @@ impl ChainView for Mirror {
 
     fn release(&self, app: AppId, program: ProgramId) -> Option<Arc<Release>> {
         self.read().releases.get(&(app, program)).cloned()
+    }
+
+    fn newest_release(&self, app: AppId) -> Option<Arc<Release>> {
+        let state = self.read();
+        let (program, _) = state.apps.get(&app)?.releases.last()?;
+        state.releases.get(&(app, *program)).cloned()
+    }
+
+    fn acceptance(&self, app: AppId, program: ProgramId) -> Acceptance {
+        self.read().acceptance(app, program)
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {

@@ -1,6 +1,6 @@
 //! Apps and their releases.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use vouch_core::{AppId, Program, ProgramId};
 
 use super::Network;
@@ -167,6 +167,60 @@ impl Network {
         })
     }
 
+    /// Says, or takes back, that the sender answers with its stake for a container program of an app. It counts in tables
+    /// made afterwards; earlier ones stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `UnknownRelease`, or with `InvalidProgram` for a wasm program, which needs no acceptance.
+    pub async fn accept_program(
+        &self,
+        sender: &Sender,
+        app: AppId,
+        program_id: ProgramId,
+        accepted: bool,
+    ) -> Result<(), Error> {
+        let call = app_controller::acceptProgramCall { app: app.0, programId: program_id.0, accepted };
+        self.act(sender, self.contracts().app_controller, call).await?;
+        Ok(())
+    }
+
+    /// Whether `operator` accepts a container program of an app.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `UnknownApp`.
+    pub async fn accepts(
+        &self,
+        view: &Finalized,
+        operator_set_id: u32,
+        program_id: ProgramId,
+        operator: Address,
+    ) -> Result<bool, Error> {
+        view.call(self.contracts().app_controller, &accepter_call(operator_set_id, program_id, operator)).await
+    }
+
+    /// The same as of the newest block, which may be taken back: for whoever is about to change it.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `UnknownApp`.
+    pub async fn accepts_lately(
+        &self,
+        operator_set_id: u32,
+        program_id: ProgramId,
+        operator: Address,
+    ) -> Result<bool, Error> {
+        let call = accepter_call(operator_set_id, program_id, operator);
+        self.chain.latest_call(self.contracts().app_controller, &call).await
+    }
+
+    /// The table under which the batches of an app's release are signed: zero for the one of all wasm programs.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `UnknownRelease`.
+    pub async fn table_of(&self, view: &Finalized, app: AppId, program_id: ProgramId) -> Result<B256, Error> {
+        let call = app_controller::tableOfCall { app: app.0, programId: program_id.0 };
+        view.call(self.contracts().app_controller, &call).await
+    }
+
     /// The ids of an app's releases, oldest first.
     ///
     /// # Errors
@@ -181,4 +235,8 @@ impl Network {
         }
         Ok(ids)
     }
+}
+
+fn accepter_call(operator_set_id: u32, program_id: ProgramId, operator: Address) -> app_controller::isAccepterCall {
+    app_controller::isAccepterCall { operatorSetId: operator_set_id, programId: program_id.0, operator }
 }

@@ -9,13 +9,23 @@ use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
 use crate::output::{Output, count};
 
-/// Inspect operators
+mod acceptance;
+mod policy;
+
+/// Inspect operators, and decide which programs they answer for
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// List the operators of the deployment
     List(ListArguments),
     /// Show an operator's stake, allocation delay, and the apps that it runs
     Info(InfoArguments),
+    /// Accept a container program of an app by hand: the operator's stake then answers for it, from the next table on
+    Accept(acceptance::Arguments),
+    /// Take an acceptance back; earlier tables stay as they are
+    Refuse(acceptance::Arguments),
+    /// See what an operator's policy file means
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 #[derive(clap::Args)]
@@ -75,6 +85,9 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
         Command::List(arguments) => list(&arguments, output).await,
         Command::Info(arguments) => info(&arguments, output).await,
+        Command::Accept(arguments) => acceptance::run(&arguments, true, output).await,
+        Command::Refuse(arguments) => acceptance::run(&arguments, false, output).await,
+        Command::Policy(command) => policy::run(command, output).await,
     }
 }
 

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Peer, Role};
+use vouch_node::policy::Policy;
 
 use crate::failure::Failure;
 use crate::local::accounts::Account;
 use crate::local::cloud::unwritable;
 
 pub const PASSWORD_FILE: &str = "password";
+/// What all operators of a local cloud run and accept.
+pub const POLICY_FILE: &str = "policy.toml";
 pub const DEPLOYMENT_FILE: &str = "deployment.json";
 
 /// One node of the cloud.
@@ -46,8 +49,11 @@ pub fn nodes(accounts: &[Account], ports: &[u16]) -> Vec<Node> {
     with_node.zip(ports).map(node).collect()
 }
 
-/// Writes one file per node.
+/// Writes one file per node, and the operators' policy.
 pub fn write(folder: &Path, rpc: &str, nodes: &[Node]) -> Result<(), Failure> {
+    let path = folder.join(POLICY_FILE);
+    let policy = toml::to_string_pretty(&Policy::accept_all()).map_err(|error| Failure::bug(error.to_string()))?;
+    std::fs::write(&path, policy).map_err(|error| unwritable(&path, &error))?;
     for node in nodes {
         let path = folder.join(node.config_file());
         let text =
@@ -85,6 +91,7 @@ fn executor_of(node: &Node, nodes: &[Node]) -> ExecutorConfig {
         password_file: PathBuf::from(PASSWORD_FILE),
         bls_dir: PathBuf::from(format!("keys/{}", node.name)),
         artifact_sources: gateways.map(Node::url).collect(),
+        policy: Some(PathBuf::from(POLICY_FILE)),
         join: Join::All,
         allocate_bips: 2_000,
         concurrency: 0,
@@ -106,6 +113,8 @@ mod tests {
         for node in &nodes {
             let config = Config::load(&folder.path().join(node.config_file())).unwrap();
             assert_eq!(config.peers.len(), 4);
+            let policy = config.executor.map(|executor| Policy::load(&executor.policy.unwrap()).unwrap());
+            assert!(policy.is_none_or(|policy| policy == Policy::accept_all()));
             assert!(config.peers.iter().all(|peer| peer.address != node.address));
         }
     }

@@ -11,6 +11,7 @@ use vouch_core::{AppId, Exchange, ProgramId, RequestId, Status, pages, seed};
 use super::results::{Entry, Outcome, Ran};
 use super::{Inner, blocking};
 use crate::driver::{self, Loaded, RunInput};
+use crate::lane::chain::Release;
 use crate::request::Rules;
 use crate::wire::{Answer, ExecuteAnswer, ExecuteCall, Refusal, Report, ReportList, SignedRequest};
 
@@ -64,6 +65,7 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
     let chain = &inner.chain;
     chain.app(app).ok_or(Refusal::UnknownApp)?;
     let release = chain.release(app, program_id).ok_or(Refusal::UnknownProgram)?;
+    check_acceptance(inner, app, program_id, &release)?;
     Ok(Rules {
         app,
         program_id,
@@ -71,8 +73,15 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
         time_tolerance_seconds: inner.config.time_tolerance_seconds,
         deadline_ahead_seconds_max: inner.config.deadline_ahead_seconds_max,
         payload_bytes_max: release.program.limits.payload_bytes,
+        fee_min: inner.config.fee_min,
         separator: inner.separator,
     })
+}
+
+/// What is not accepted is neither run nor signed, even under a table in which this operator still stands.
+fn check_acceptance(inner: &Inner, app: AppId, program_id: ProgramId, release: &Release) -> Result<(), Refusal> {
+    let accepts = || inner.chain.acceptance(app, program_id).operators.contains(&inner.memory.operator);
+    if !release.needs_acceptance() || accepts() { Ok(()) } else { Err(Refusal::NotAccepted) }
 }
 
 async fn load(inner: &Arc<Inner>, app: AppId, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use vouch_coding::Srs;
@@ -20,7 +20,7 @@ use super::store::{GatewayStore, SlotRecord};
 use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
-use crate::lane::chain::{CallError as PeerError, ChainView, Peers, Table};
+use crate::lane::chain::{AppState, CallError as PeerError, ChainView, Peers, Table};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{Memory, Standings};
 use crate::quorum;
@@ -208,6 +208,9 @@ impl Shared {
         let (app, program_id) = (signed.request.app, signed.request.program_id);
         self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
         let release = self.chain.release(app, program_id).ok_or(refused(Refusal::UnknownProgram))?;
+        if release.needs_acceptance() && self.chain.acceptance(app, program_id).operators.is_empty() {
+            return Err(CallError::NotAccepted);
+        }
         let rules = Rules {
             app,
             program_id,
@@ -215,6 +218,8 @@ impl Shared {
             time_tolerance_seconds: self.config.time_tolerance_seconds,
             deadline_ahead_seconds_max: self.config.deadline_ahead_seconds_max,
             payload_bytes_max: release.program.limits.payload_bytes,
+            // What each operator asks for is its own affair: who asks for more refuses.
+            fee_min: U256::ZERO,
             separator: self.separator,
         };
         rules.check(signed).and_then(|()| rules.check_signature(id, signed)).map_err(refused)
@@ -295,9 +300,7 @@ impl Shared {
         let (state, release) = (self.chain.app(app)?, self.chain.release(app, program_id)?);
         let table = self.chain.latest_table(app, release.table);
         let age = table.as_ref().map_or(u64::MAX, |table| self.age(table));
-        if self.needs_refresh(age, state.staleness_seconds) {
-            self.wish(Wish::RefreshTable { app, table: release.table });
-        }
+        self.wish_fresh_table(app, &state, release.table);
         // A batch must also be signed and posted before its table is stale: the last fifth is left for that.
         let usable = table.filter(|_| age <= u64::from(state.staleness_seconds) * 4 / 5)?;
         Some(Members::new(usable, state.threshold_bips, app, self.peers.as_ref()))
@@ -314,19 +317,32 @@ impl Shared {
         self.chain.clock().saturating_sub(u64::from(table.table().reference_timestamp()))
     }
 
-    fn needs_refresh(&self, age: u64, staleness_seconds: u32) -> bool {
-        age > u64::from(staleness_seconds) / 2
+    /// A table is made anew when half of its time is over, and when operators have since accepted or refused its program.
+    /// Nobody could be in a table that nobody accepted.
+    fn wish_fresh_table(&self, app: AppId, state: &AppState, table: B256) {
+        let age = self.chain.latest_table(app, table).map_or(u64::MAX, |table| self.age(&table));
+        let aged = age > u64::from(state.staleness_seconds) / 2;
+        let wanted = if table.is_zero() {
+            aged
+        } else {
+            let acceptance = self.chain.acceptance(app, ProgramId(table));
+            !acceptance.operators.is_empty() && (aged || acceptance.changed)
+        };
+        if wanted {
+            self.wish(Wish::RefreshTable { app, table });
+        }
     }
 
-    /// Wishes for a fresh wasm table of every app that this gateway serves, so that the next call need not wait for one.
+    /// Wishes for fresh tables of every app that this gateway serves, so that the next call need not wait for one: that of
+    /// its wasm programs, and that of its newest release. An older container program's is made when somebody calls it.
     pub fn wish_fresh_tables(&self) {
         let mut apps: Vec<AppId> = self.own_lanes().map(|lane| lane.app).collect();
         apps.dedup();
         for app in apps {
             let Some(state) = self.chain.app(app) else { continue };
-            let age = self.chain.latest_table(app, B256::ZERO).map_or(u64::MAX, |table| self.age(&table));
-            if self.needs_refresh(age, state.staleness_seconds) {
-                self.wish(Wish::RefreshTable { app, table: B256::ZERO });
+            self.wish_fresh_table(app, &state, B256::ZERO);
+            if let Some(release) = self.chain.newest_release(app).filter(|release| release.needs_acceptance()) {
+                self.wish_fresh_table(app, &state, release.table);
             }
         }
     }

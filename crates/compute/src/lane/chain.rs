@@ -3,6 +3,7 @@
 //! Everything here is finalized state, kept in memory by whoever implements it (a follower of finalized events), so
 //! reading it never waits. Only the randomness of an arbitrary old block may need a request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,22 @@ pub struct Release {
     pub program: Program,
     /// Under which table its batches are signed: zero for wasm, else the programId.
     pub table: B256,
+}
+
+impl Release {
+    /// Whether only operators that accepted it count: it has a table of its own.
+    pub fn needs_acceptance(&self) -> bool {
+        !self.table.is_zero()
+    }
+}
+
+/// Which operators accept a program that has a table of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Members of the app's set that accept it; they are in the next table if they have stake.
+    pub operators: BTreeSet<OperatorId>,
+    /// Whether that has changed since the program's newest table was made.
+    pub changed: bool,
 }
 
 /// An operator table with what it does not hold itself: its members' keys on G2 (from the KeyRegistrar) and their ids.
@@ -105,6 +122,10 @@ pub trait ChainView: Send + Sync + 'static {
     fn app(&self, app: AppId) -> Option<AppState>;
     /// What `app` published; another app's release of the same program is not one of its own.
     fn release(&self, app: AppId, program: ProgramId) -> Option<Arc<Release>>;
+    /// The app's newest release; the one that most calls are about.
+    fn newest_release(&self, app: AppId) -> Option<Arc<Release>>;
+    /// Of a program that is not wasm: without acceptance nobody is in its table.
+    fn acceptance(&self, app: AppId, program: ProgramId) -> Acceptance;
     fn lane(&self, lane: LaneKey) -> Option<LaneState>;
     /// The newest table of (the app's set, `table`).
     fn latest_table(&self, app: AppId, table: B256) -> Option<Arc<Table>>;

@@ -15,7 +15,7 @@ use vouch_compute::driver::{HostFailure, Loaded, Outcome, RunInput, Status};
 use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::chain::{
-    AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
+    Acceptance, AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
 };
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::wire::{
@@ -67,11 +67,14 @@ pub fn srs() -> Arc<Srs> {
 }
 
 pub fn table(reference_timestamp: u32) -> Table {
-    let publics: Vec<_> = (0..4).map(|index| bls_key(index).public_key()).collect();
-    let infos = publics
-        .iter()
-        .zip(WEIGHTS)
-        .map(|(key, weight)| OperatorInfo { pubkey: *key.g1(), weights: vec![U256::from(weight)] });
+    table_of(reference_timestamp, &[0, 1, 2, 3])
+}
+
+/// A table of some of the operators alone.
+pub fn table_of(reference_timestamp: u32, members: &[usize]) -> Table {
+    let publics: Vec<_> = members.iter().map(|index| bls_key(*index).public_key()).collect();
+    let weights = members.iter().map(|index| vec![U256::from(WEIGHTS[*index])]);
+    let infos = publics.iter().zip(weights).map(|(key, weights)| OperatorInfo { pubkey: *key.g1(), weights });
     let table = OperatorTable::new(reference_timestamp, infos.collect()).unwrap();
     Table::new(table, publics.iter().map(|key| *key.g2()).collect()).unwrap()
 }
@@ -88,6 +91,11 @@ pub struct ChainState {
     pub tables: Vec<u32>,
     pub first_shown: HashMap<Signer, u64>,
     pub prevrandao: HashMap<u64, B256>,
+    /// None: the program is of the kind that needs no acceptance. Else who accepts it, by index, and whether that has
+    /// changed since the newest table.
+    pub accepters: Option<(Vec<usize>, bool)>,
+    /// Who stands in tables, by index.
+    pub members: Vec<usize>,
 }
 
 impl FakeChain {
@@ -97,7 +105,15 @@ impl FakeChain {
         let head = Head { number: 100, timestamp: NOW };
         let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
         Arc::new(Self {
-            state: Mutex::new(ChainState { head, lane, tables: vec![TABLE_TIME], first_shown, prevrandao }),
+            state: Mutex::new(ChainState {
+                head,
+                lane,
+                tables: vec![TABLE_TIME],
+                first_shown,
+                prevrandao,
+                accepters: None,
+                members: (0..4).collect(),
+            }),
             tables: Mutex::default(),
         })
     }
@@ -147,8 +163,18 @@ impl ChainView for FakeChain {
     }
 
     fn release(&self, app: AppId, id: ProgramId) -> Option<Arc<Release>> {
+        (app == APP && program().id() == id).then(|| self.newest_release(app))?
+    }
+
+    fn newest_release(&self, _: AppId) -> Option<Arc<Release>> {
         let program = program();
-        (app == APP && program.id() == id).then(|| Arc::new(Release { program, table: B256::ZERO }))
+        let table = if self.state.lock().unwrap().accepters.is_some() { program.id().0 } else { B256::ZERO };
+        Some(Arc::new(Release { program, table }))
+    }
+
+    fn acceptance(&self, _: AppId, _: ProgramId) -> Acceptance {
+        let (accepters, changed) = self.state.lock().unwrap().accepters.clone().unwrap_or_default();
+        Acceptance { operators: accepters.into_iter().map(operator).collect(), changed }
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
@@ -161,14 +187,12 @@ impl ChainView for FakeChain {
     }
 
     fn table(&self, app: AppId, key: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
-        let known = app == APP && key.is_zero() && self.state.lock().unwrap().tables.contains(&reference_timestamp);
+        let own = self.newest_release(app)?.table == key;
+        let state = self.state.lock().unwrap();
+        let known = app == APP && own && state.tables.contains(&reference_timestamp);
         known.then(|| {
-            self.tables
-                .lock()
-                .unwrap()
-                .entry(reference_timestamp)
-                .or_insert_with(|| Arc::new(table(reference_timestamp)))
-                .clone()
+            let make = || Arc::new(table_of(reference_timestamp, &state.members));
+            self.tables.lock().unwrap().entry(reference_timestamp).or_insert_with(make).clone()
         })
     }
 
@@ -309,7 +333,7 @@ impl World {
         Self::with(Arc::default(), loaded).started().await
     }
 
-    async fn started(self) -> Self {
+    pub async fn started(self) -> Self {
         let world = self;
         let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
         let gateway = world.start_gateway();

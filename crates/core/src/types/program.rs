@@ -65,6 +65,13 @@ static PROGRAM_TYPE: TypeString = TypeString::new(concat!(
 ));
 
 impl Program {
+    /// Whether its batches are signed under the set's one table of all wasm programs; the contract names them by this
+    /// prefix too. Any other program has a table of its own, with the operators that accepted it.
+    #[must_use]
+    pub fn is_wasm(&self) -> bool {
+        self.runtime.starts_with("wasmtime-")
+    }
+
     pub fn id(&self) -> ProgramId {
         let words = Words::typed(&PROGRAM_TYPE)
             .hashed(self.runtime.as_bytes())

@@ -65,6 +65,7 @@ pub fn call_error(error: CallError, mirror: &Mirror) -> Failure {
     let code = match &error {
         CallError::Refused(refusal) => refusal_code(refusal),
         CallError::Busy => ProblemCode::Busy,
+        CallError::NotAccepted => ProblemCode::NotAccepted,
         CallError::NotReady(_) => ProblemCode::NotReady,
         CallError::NoQuorum { .. } | CallError::LaneSkipped => ProblemCode::NoQuorum,
         CallError::Gateway(_) => ProblemCode::Internal,
@@ -93,6 +94,7 @@ fn refusal_code(refusal: &Refusal) -> ProblemCode {
         Refusal::TimeTooFar { .. } => ProblemCode::TimeOutOfRange,
         Refusal::Expired { .. } => ProblemCode::RequestExpired,
         Refusal::ChainUnavailable => ProblemCode::ChainUnreachable,
+        Refusal::NotAccepted => ProblemCode::NotAccepted,
         Refusal::Busy | Refusal::NotReady(_) => ProblemCode::Busy,
         Refusal::StoreFailed | Refusal::HostFailure(_) => ProblemCode::Internal,
         _ => ProblemCode::InvalidRequest,

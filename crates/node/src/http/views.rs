@@ -1,18 +1,16 @@
 use std::sync::Arc;
 
+use alloy_primitives::{Address, B256, U256};
 use axum::Json;
 use axum::extract::{Path, State};
 use vouch_api::{AppView, Clock, LaneView, OperatorView, Problem, ProblemCode, ReleaseView, Status};
 use vouch_compute::lane::LaneKey;
 use vouch_compute::lane::chain::ChainView;
-use vouch_core::AppId;
+use vouch_core::{AppId, Label, OperatorInfo, table};
 
 use super::answer::{Failure, parse};
 use crate::mirror::{AppRecord, Mirror};
 use crate::node::Shared;
-
-/// What answers rest on as long as nobody adjudicates.
-const LABEL: &str = "uninsured until adjudication exists";
 
 /// What this node is
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
@@ -66,23 +64,27 @@ fn view(mirror: &Mirror, app: AppId, record: &AppRecord) -> AppView {
         .collect();
     let releases = record.releases.iter().filter_map(|(program_id, published_at)| {
         let release = mirror.release(app, *program_id)?;
+        let answered = TableFacts::of(mirror, app, release.table);
+        let needs = release.needs_acceptance();
+        let accepters = if needs { mirror.accepters(app, *program_id) } else { Vec::new() };
         Some(ReleaseView {
             program_id: program_id.0,
             runtime: release.program.runtime.clone(),
             artifact_digest: release.program.artifact_digest,
             interface_name: release.program.interface_name.clone(),
             published_at: *published_at,
+            table: release.table,
+            reference_timestamp: answered.reference_timestamp,
+            threshold_weight: answered.threshold(record.state.threshold_bips),
+            ready: !lanes.is_empty() && answered.has_weight() && (!needs || !accepters.is_empty()),
+            operators: answered.operators,
+            total_weights: answered.total_weights,
+            accepters,
+            label: Label::of(&release.program).to_string(),
         })
     });
-    let table = mirror.table_record(app, alloy_primitives::B256::ZERO);
-    let operators = table.iter().flat_map(|record| {
-        let infos = record.table.table().infos().iter();
-        infos
-            .zip(record.operators.iter())
-            .map(|(info, operator)| OperatorView { operator: *operator, weights: info.weights.clone() })
-    });
-    let operators: Vec<_> = operators.collect();
-    let total_weights = table.as_ref().map(|record| record.table.table().totals().to_vec()).unwrap_or_default();
+    let releases: Vec<_> = releases.collect();
+    let table = TableFacts::of(mirror, app, B256::ZERO);
     AppView {
         app: app.0,
         owner: record.owner,
@@ -90,12 +92,44 @@ fn view(mirror: &Mirror, app: AppId, record: &AppRecord) -> AppView {
         operator_set_id: record.state.operator_set_id,
         threshold_bips: record.state.threshold_bips,
         slash_vault: record.slash_vault,
-        ready: !lanes.is_empty() && total_weights.first().is_some_and(|weight| !weight.is_zero()),
+        ready: !lanes.is_empty() && table.has_weight(),
         lanes,
-        releases: releases.collect(),
-        operators,
-        reference_timestamp: table.as_ref().map_or(0, |record| record.table.table().reference_timestamp()),
-        total_weights,
-        label: LABEL.to_owned(),
+        releases,
+        operators: table.operators,
+        reference_timestamp: table.reference_timestamp,
+        total_weights: table.total_weights,
+    }
+}
+
+/// The newest table of some programs; all zero and empty if there is none.
+#[derive(Default)]
+struct TableFacts {
+    operators: Vec<OperatorView>,
+    reference_timestamp: u32,
+    total_weights: Vec<U256>,
+}
+
+impl TableFacts {
+    fn of(mirror: &Mirror, app: AppId, table: B256) -> Self {
+        let Some(record) = mirror.table_record(app, table) else { return Self::default() };
+        let table = record.table.table();
+        let members = table.infos().iter().zip(record.operators.iter());
+        let view = |(info, operator): (&OperatorInfo, &Address)| OperatorView {
+            operator: *operator,
+            weights: info.weights.clone(),
+        };
+        Self {
+            operators: members.map(view).collect(),
+            reference_timestamp: table.reference_timestamp(),
+            total_weights: table.totals().to_vec(),
+        }
+    }
+
+    fn threshold(&self, bips: u16) -> U256 {
+        self.total_weights.first().map_or(U256::ZERO, |total| table::threshold(*total, bips))
+    }
+
+    fn has_weight(&self) -> bool {
+        self.total_weights.first().is_some_and(|weight| !weight.is_zero())
     }
 }

@@ -6,11 +6,13 @@ use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolEvent;
 use vouch_chain::bindings::{app_controller, batch_registry, key_registrar, profile, verifier};
 use vouch_chain::{Deployment, Error, Finalized};
-use vouch_compute::lane::chain::{AppState, Head, Release, Table};
+use vouch_compute::lane::chain::{Acceptance, AppState, Head, Release, Table};
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::wire::Signer;
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2};
 use vouch_core::{AppId, OperatorId, OperatorInfo, OperatorTable, Program, ProgramId};
+
+use super::acceptance::Acceptances;
 
 /// Tables kept per (set, table key): older ones are stale long before they are pushed out.
 const TABLES_MAX: usize = 64;
@@ -55,6 +57,7 @@ pub struct State {
     /// Keys on G2, which tables do not hold; a key never changes hands.
     keys: HashMap<OperatorId, PublicKeyG2>,
     touched: BTreeSet<LaneKey>,
+    pub acceptances: Acceptances,
 }
 
 impl State {
@@ -80,6 +83,19 @@ impl State {
 
     pub fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<&TableRecord> {
         self.tables.get(&(app, table))?.get(&reference_timestamp)
+    }
+
+    /// The members that accept a container program, by table index of those tables that show the members.
+    pub fn accepters(&self, app: AppId, program: ProgramId) -> BTreeMap<OperatorId, Address> {
+        let tables = [B256::ZERO, program.0].into_iter().filter_map(|table| self.latest_table(app, table));
+        let members = tables.flat_map(|record| record.table.operators().iter().zip(record.operators.iter()));
+        let accepting = members.filter(|(_, address)| self.acceptances.accepts((app, program), **address));
+        accepting.map(|(operator, address)| (*operator, *address)).collect()
+    }
+
+    pub fn acceptance(&self, app: AppId, program: ProgramId) -> Acceptance {
+        let operators = self.accepters(app, program).into_keys().collect();
+        Acceptance { operators, changed: self.acceptances.is_changed((app, program)) }
     }
 
     pub fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
@@ -113,6 +129,9 @@ impl State {
                     None => view.block_at(block).await?.timestamp,
                 };
                 self.release_published(decode::<app_controller::ReleasePublished>(log)?, published_at);
+            }
+            (address, app_controller::ProgramAccepted::SIGNATURE_HASH) if address == contracts.app_controller => {
+                self.program_accepted(&decode::<app_controller::ProgramAccepted>(log)?);
             }
             (address, batch_registry::LaneRegistered::SIGNATURE_HASH) if address == contracts.batch_registry => {
                 self.lane_registered(&decode::<batch_registry::LaneRegistered>(log)?, block);
@@ -165,13 +184,18 @@ impl State {
     fn release_published(&mut self, event: app_controller::ReleasePublished, published_at: u64) {
         let (app, program_id) = (AppId(event.app), ProgramId(event.programId));
         let program = Program::from(event.program);
-        // The contract names wasm programs by this prefix too; their sets have one table for all of them.
-        let table = if program.runtime.starts_with("wasmtime-") { B256::ZERO } else { program_id.0 };
+        let table = if program.is_wasm() { B256::ZERO } else { program_id.0 };
         if let Some(record) = self.apps.get_mut(&app) {
             record.releases.push((program_id, published_at));
         }
         self.uris.insert((app, program_id), event.uri.into());
         self.releases.insert((app, program_id), Arc::new(Release { program, table }));
+    }
+
+    fn program_accepted(&mut self, event: &app_controller::ProgramAccepted) {
+        let (app, operator) = (AppId(event.app), event.operator);
+        let is_member = self.operators.values().any(|member| *member == (app, operator));
+        self.acceptances.hear((app, ProgramId(event.programId)), operator, event.accepted, is_member);
     }
 
     fn lane_registered(&mut self, event: &batch_registry::LaneRegistered, block: u64) {
@@ -205,11 +229,14 @@ impl State {
         for (info, address) in table.infos().iter().zip(&event.operators) {
             let operator = info.pubkey.operator_id();
             self.shown.entry((app, operator)).or_insert(block);
-            self.operators.insert(operator, (app, *address));
+            if self.operators.insert(operator, (app, *address)).is_none() {
+                self.acceptances.member_shown(app, *address);
+            }
             keys.push(self.key_of(operator, deployment, view).await?);
         }
         let table =
             Table::new(table, keys).map_err(|error| inconsistent(verifier::OperatorTableUpdated::SIGNATURE, error))?;
+        self.acceptances.table_made((app, ProgramId(program_id)));
         let tables = self.tables.entry((app, program_id)).or_default();
         tables.insert(timestamp, TableRecord { table: Arc::new(table), operators: Arc::new(event.operators) });
         while tables.len() > TABLES_MAX {

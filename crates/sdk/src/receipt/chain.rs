@@ -5,12 +5,9 @@ use vouch_api::Receipt;
 use vouch_chain::bindings::profile;
 use vouch_chain::network::{App, BatchRecord, Release, TableKey};
 use vouch_chain::{Confirmed, Finalized, FinalizedBlock, Network, Sender};
-use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, Status, VerifiedCertificate};
+use vouch_core::{AppId, Batch, BatchHash, Label, ProgramId, RequestId, Status, VerifiedCertificate};
 
 use super::{CheckedReceipt, Facts, Lie, check, check_facts};
-
-/// What an accepted answer rests on as long as nobody adjudicates; the words that `VouchConsumer` uses.
-const LABEL: &str = "uninsured until adjudication exists";
 
 /// Why a receipt was not found to hold.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +100,7 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
     let app = known(network.app(&view, app).await, || format!("app {app}"))?;
     let key = TableKey {
         operator_set_id: app.operator_set_id,
-        program_id: if release.wasm { B256::ZERO } else { program.0 },
+        program_id: table_of(&release),
         reference_timestamp: checked.batch.reference_timestamp,
     };
     let table = known(network.table(&view, key).await, || format!("operator table of {}", key.reference_timestamp))?;
@@ -113,6 +110,11 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
     let claim_age = view.call(app.profile, &profile::claimAgeCall {}).await?;
     let consumption = consumption(&checked, &release, standing, claim_age, view.block().timestamp);
     Ok(summarize(&checked, certificate, &app, facts, standing, consumption, *view.block()))
+}
+
+/// Operators that did not accept a container program are not in its table, so what they sign adds nothing.
+fn table_of(release: &Release) -> B256 {
+    if release.wasm { B256::ZERO } else { release.program_id.0 }
 }
 
 /// What the chain does not know, the receipt made up.
@@ -182,7 +184,7 @@ fn summarize(
         operators,
         standing,
         consumption,
-        label: LABEL,
+        label: Label::of(&facts.release.program).as_str(),
         as_of,
         batch: checked.batch.clone(),
         certificate,

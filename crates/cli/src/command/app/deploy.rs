@@ -4,11 +4,11 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, U256};
 use serde_json::json;
 use tokio::time::Instant;
-use vouch_api::{AppView, ProblemCode};
+use vouch_api::{AppView, ProblemCode, ReleaseView};
 use vouch_chain::anvil::Anvil;
 use vouch_chain::network::NewApp;
 use vouch_chain::{Finalized, Network, Sender};
-use vouch_core::AppId;
+use vouch_core::{AppId, ProgramId};
 use vouch_node::programs::{Settings, named};
 use vouch_sdk::Client;
 
@@ -240,7 +240,7 @@ impl Deployer<'_> {
             let joined = self.joined(state).await?;
             let behind = match &view {
                 Some(view) if is_ready(view, state, wanted) => return Ok(view.clone()),
-                Some(view) => joined >= wanted && view.operators.len() < joined,
+                Some(view) => joined >= wanted && behind_in(view, state, joined),
                 None => false,
             };
             if Instant::now() > end {
@@ -280,7 +280,22 @@ impl Deployer<'_> {
         let view = self.network.view().await.map_err(fail)?;
         let app = self.network.app(&view, AppId(state.app)).await.map_err(fail)?;
         self.network.update_table(&self.sender, app.operator_set_id, B256::ZERO).await.map_err(fail)?;
+        if let Some(program) = state.program_id.map(ProgramId) {
+            let table = self.network.table_of(&view, app.id, program).await.map_err(fail)?;
+            self.refresh_own_table(app.operator_set_id, table).await.map_err(fail)?;
+        }
         self.settle().await.map(|_| ())
+    }
+
+    /// The table of a container program, which nobody may have accepted yet.
+    async fn refresh_own_table(&self, set: u32, table: B256) -> Result<(), vouch_chain::Error> {
+        if table.is_zero() {
+            return Ok(());
+        }
+        match self.network.update_table(&self.sender, set, table).await {
+            Err(error) if error.revert_name() == Some("EmptyTable") => Ok(()),
+            done => done.map(|_| ()),
+        }
     }
 
     async fn wait(&self) -> Result<(), Failure> {
@@ -306,15 +321,35 @@ fn is_behind(error: &vouch_sdk::Error) -> bool {
 }
 
 fn is_ready(view: &AppView, state: &State, wanted: usize) -> bool {
-    let released = view.releases.iter().any(|release| Some(release.program_id) == state.program_id);
+    let released = release_of(view, state);
     let lane = view.lanes.iter().any(|lane| Some(lane.lane) == state.lane);
-    view.ready && released && lane && view.operators.len() >= wanted
+    lane && released.is_some_and(|release| release.ready && release.operators.len() >= wanted)
+}
+
+fn release_of<'a>(view: &'a AppView, state: &State) -> Option<&'a ReleaseView> {
+    view.releases.iter().find(|release| Some(release.program_id) == state.program_id)
+}
+
+fn lacks_accepters(release: &ReleaseView, wanted: usize) -> bool {
+    release.needs_acceptance() && release.accepters.len() < wanted
+}
+
+/// Whether a table lacks operators that could stand in it by now: of a container program, those that accepted it.
+fn behind_in(view: &AppView, state: &State, joined: usize) -> bool {
+    match release_of(view, state).filter(|release| release.needs_acceptance()) {
+        Some(release) => view.operators.len() < joined || release.operators.len() < release.accepters.len(),
+        None => view.operators.len() < joined,
+    }
 }
 
 fn not_ready(view: Option<&AppView>, state: &State, wanted: usize, joined: usize) -> Failure {
     let message = match view {
         None => format!("the gateway does not know app {} yet", state.app),
         Some(_) if joined < wanted => format!("{joined} of {wanted} operators have joined app {}", state.app),
+        Some(view) if release_of(view, state).is_some_and(|release| lacks_accepters(release, wanted)) => {
+            let accepted = release_of(view, state).map_or(0, |release| release.accepters.len());
+            format!("{accepted} of {wanted} operators accepted the program; their policies decide")
+        }
         Some(view) => format!(
             "app {} is not ready: {joined} operators have joined, {} are in its table, {} lanes, ready: {}",
             state.app,

@@ -1,6 +1,6 @@
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use serde_json::json;
-use vouch_api::AppView;
+use vouch_api::{AppView, ReleaseView};
 
 use super::project::Target;
 use crate::context::{CloudOptions, Context};
@@ -83,7 +83,6 @@ pub fn describe(view: &AppView) -> String {
         format!("owner      {}", view.owner),
         format!("ready      {}", if view.ready { "yes" } else { "no" }),
         format!("threshold  {} of the stake must sign", percent(U256::from(view.threshold_bips), U256::from(10_000))),
-        format!("rests on   {}", view.label),
         format!("slashed to {}", view.slash_vault),
         format!("operators  {} in the table of {}", view.operators.len(), view.reference_timestamp),
     ];
@@ -95,7 +94,43 @@ pub fn describe(view: &AppView) -> String {
     lines.extend(view.lanes.iter().map(|lane| {
         format!("lane {:<5} gateway {}, window {}, posted up to {}", lane.lane, lane.gateway, lane.window, lane.cursor)
     }));
-    lines
-        .extend(view.releases.iter().map(|release| format!("release    {} ({})", release.program_id, release.runtime)));
+    lines.extend(view.releases.iter().flat_map(describe_release));
     lines.join("\n")
+}
+
+/// A release, and what an answer of it would rest on.
+fn describe_release(release: &ReleaseView) -> Vec<String> {
+    let total = release.total_weights.first().copied().unwrap_or_default();
+    let signers = match release.reference_timestamp {
+        0 if release.needs_acceptance() && release.accepters.is_empty() => "nobody: no operator accepted it".to_owned(),
+        0 => "nobody yet: its operator table is not there".to_owned(),
+        timestamp => format!(
+            "{} in the table of {timestamp}; {} of their stake must sign",
+            count(release.operators.len(), "operator"),
+            percent(release.threshold_weight, total)
+        ),
+    };
+    let mut lines = vec![
+        format!("release    {} ({} {})", release.program_id, release.runtime, release.interface_name),
+        format!("  signed by {signers}"),
+        format!("  rests on  {}", release.label),
+    ];
+    if release.needs_acceptance() {
+        lines.extend(
+            release.accepters.iter().map(|operator| format!("  accepted  {operator}, {}", share(release, *operator))),
+        );
+    }
+    lines
+}
+
+/// What an accepter adds to the threshold.
+fn share(release: &ReleaseView, operator: Address) -> String {
+    let total = release.total_weights.first().copied().unwrap_or_default();
+    let found = release.operators.iter().find(|member| member.operator == operator);
+    match found {
+        Some(member) => {
+            format!("{} of the stake", percent(member.weights.first().copied().unwrap_or_default(), total))
+        }
+        None => "in the next table".to_owned(),
+    }
 }
