@@ -98,6 +98,11 @@ test-examples: examples/referee/node_modules/.package-lock.json ## Run the examp
 	cd examples/referee && npm test --silent
 	cd examples/referee-rust && cargo build --locked --release && node --test test/
 
+.PHONY: interop
+interop: ## Run programs of other people's making against this cloud (a performer in Python; needs root and Debian)
+	tests/interop/performer-python/prepare.sh $(OUT)/interop/performer-python
+	VOUCH_PERFORMER_PYTHON=$(OUT)/interop/performer-python cargo test --locked -p vouch-oci --test performer
+
 .PHONY: check
 check: check-format check-lints check-generated check-licences ## What must hold for every change, besides the tests
 

@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Bench, compile, groups_left, mounts_left};
+use support::{
+    Bench, groups_left, mounts_left,
+    processes::{supervisors_over, until},
+};
 use vouch_oci::container::{
     Failure, Input, Interface, Outcome, Service, ServiceSettings, Settings, Status, service::Unavailable,
 };
@@ -28,15 +31,12 @@ struct Hall {
 impl Hall {
     fn new() -> Option<Self> {
         let bench = Bench::new()?;
-        let (_folder, server) = compile("server.c", &["-static", "-O1"]);
-        bench.image.add("server", &fs::read(server).unwrap(), 0o755);
+        support::add_server(&bench.image);
         Some(Self { bench })
     }
 
     fn settings(&self, behaviour: &str) -> Settings {
-        let mut settings = self.bench.image.settings(&[behaviour]);
-        settings.args[0] = "/server".into();
-        settings
+        support::server_settings(self.bench.image.root.path(), behaviour)
     }
 
     fn open(&self, behaviour: &str) -> Service {
@@ -342,19 +342,10 @@ fn idle_containers_are_stopped_and_started_again() {
     let service = hall.open_with("serve", |_, service| (service.idle_millis, service.restarts_max) = (100, 0));
     for _ in 0..2 {
         assert_eq!(requests(&service), 1);
-        until(|| !has_supervisor());
+        until(|| supervisors_over(hall.bench.state.path()) == 0);
     }
     drop(service);
     hall.assert_clean();
-}
-
-/// Whether a child of this very test process's thread tree still watches over a container.
-fn has_supervisor() -> bool {
-    let own = std::process::id();
-    let stat = |process: u32| fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let parent = |process: u32| stat(process).rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok();
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes.into_iter().any(|process: u32| parent(process) == Some(own))
 }
 
 #[test]
@@ -414,13 +405,5 @@ fn settings_out_of_bounds_are_refused() {
         change(&mut service);
         let error = hall.bench.runtime.service(hall.settings("serve"), Interface::Http, service).unwrap_err();
         assert!(error.to_string().contains(field), "{error}");
-    }
-}
-
-fn until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < deadline, "the condition did not come true within 30 s");
-        thread::sleep(Duration::from_millis(5));
     }
 }

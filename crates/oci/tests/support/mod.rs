@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod processes;
+
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, lchown},
@@ -118,6 +120,19 @@ pub fn settings(root: &Path, args: &[&str]) -> Settings {
         groups: Vec::new(),
         limits: Limits { memory_bytes: 32 << 20, wall_millis: 20_000, ..Limits::default() },
     }
+}
+
+/// Adds `/server`, compiled for this call.
+pub fn add_server(image: &Image) {
+    let (_folder, server) = compile("server.c", &["-static", "-O1"]);
+    image.add("server", &fs::read(server).unwrap(), 0o755);
+}
+
+/// Settings for `/server` in a root.
+pub fn server_settings(root: &Path, behaviour: &str) -> Settings {
+    let mut settings = settings(root, &[behaviour]);
+    settings.args[0] = "/server".into();
+    settings
 }
 
 /// The static test program, compiled once per test process.
