@@ -90,7 +90,7 @@ pub struct Limits {
     pub wall_millis: u64,
     /// Thousandths of a processor that a container's processes may use together. Zero for WebAssembly.
     pub cpu_millis: u64,
-    /// Processes and threads of a container at a time. Zero for WebAssembly.
+    /// Processes and threads of a container at a time, at least two, which starting it takes. Zero for WebAssembly.
     pub pids: u32,
 }
 
@@ -352,7 +352,7 @@ impl Limits {
             Kind::Container => {
                 within("limits.fuel", self.fuel, 0, 0)?;
                 within("limits.cpu-millis", self.cpu_millis, 10, 1_024_000)?;
-                within("limits.pids", pids, 1, 32_768)?;
+                within("limits.pids", pids, 2, 32_768)?;
                 8 << 20
             }
         };

@@ -27,7 +27,7 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Thousandths of a processor that all its processes together may use.
     pub cpu_millis: u64,
-    /// Processes and threads at a time.
+    /// Processes and threads at a time, at least two, which starting a container takes.
     pub processes: u64,
     /// Bytes of a request's payload.
     pub payload_bytes: u64,
@@ -62,7 +62,7 @@ impl Limits {
         const TIB: u64 = 1 << 40;
         within("memory_bytes", self.memory_bytes, MEMORY_BYTES_MIN, TIB)?;
         within("cpu_millis", self.cpu_millis, 10, 1_024_000)?;
-        within("processes", self.processes, 1, 32_768)?;
+        within("processes", self.processes, 2, 32_768)?;
         within("payload_bytes", self.payload_bytes, 0, 64 << 20)?;
         within("output_bytes", self.output_bytes, 0, 64 << 20)?;
         within("tmp_bytes", self.tmp_bytes, 4_096, TIB)?;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cloud::{Cloud, DeployedApp};
 
+mod container;
 mod lying;
 mod referee;
 mod summary;
@@ -60,6 +61,7 @@ async fn play(stage: &Stage, summary: &mut Summary) -> Result<()> {
     summary.step("a loser goes silent: the clock pays the winner", wagers::silence(&referee)).await?;
     summary.step("a player takes a move back: it forfeits", wagers::takeback(&referee)).await?;
     summary.step("a position comes a third time: each gets its own back", wagers::repetition(&referee)).await?;
+    summary.step("the same referee in Rust, as a container: both answer the same", container::agree(&referee)).await?;
     summary.step("an operator signs two batches for one slot: its stake is slashed", lying::slash(&referee)).await?;
     Ok(())
 }

@@ -124,7 +124,7 @@ fn a_limit_that_means_nothing_to_a_kind_of_program_is_refused() {
         (Limits { cpu_millis: 100, ..wasm }, Kind::Wasm),
         (Limits { fuel: 1, ..container }, Kind::Container),
         (Limits { cpu_millis: 0, ..container }, Kind::Container),
-        (Limits { pids: 0, ..container }, Kind::Container),
+        (Limits { pids: 1, ..container }, Kind::Container),
         (Limits { memory_bytes: 1 << 20, ..container }, Kind::Container),
     ] {
         limits.validate(kind).unwrap_err();

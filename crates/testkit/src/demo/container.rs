@@ -18,7 +18,7 @@ memory-bytes = 67_108_864
 wall-millis = 20_000
 payload-bytes = 524_288
 output-bytes = 65_536
-pids = 1
+pids = 2
 "#;
 
 /// A question that the referee in JavaScript has answered in an earlier step.
