@@ -428,3 +428,71 @@ async fn slashed_stake_reaches_its_vault_after_the_resolution_delay() {
         assert_eq!(shares, token_units(STAKES[3]));
     }
 }
+
+/// Makes the table of a program that is not wasm, and reads it back.
+async fn own_table(cloud: &Cloud, program: &Program) -> RecordedTable {
+    let (network, set) = (&cloud.network, cloud.app.operator_set_id);
+    let view = network.view().await.unwrap();
+    let table = network.table_of(&view, cloud.app.id, program.id()).await.unwrap();
+    assert_eq!(table, program.id().0);
+    network.update_table(&cloud.owner, set, table).await.unwrap();
+    cloud.local.anvil.mine(3).await.unwrap();
+    let view = network.view().await.unwrap();
+    let key = network.latest_table(&view, set, table).await.unwrap().unwrap();
+    network.table(&view, key).await.unwrap()
+}
+
+fn addresses(operators: &[Operator]) -> Vec<Address> {
+    operators.iter().map(|operator| operator.sender.address()).collect()
+}
+
+#[tokio::test]
+async fn only_operators_that_accepted_a_container_program_count() {
+    let mut cloud = cloud().await;
+    let (set, container) = (cloud.app.operator_set_id, Program { runtime: "oci-1/x86-64/1".to_owned(), ..program() });
+    cloud.network.publish_release(&cloud.owner, cloud.app.id, &container, "").await.unwrap();
+    cloud.local.anvil.mine(3).await.unwrap();
+    let nobody = cloud.network.update_table(&cloud.owner, set, container.id().0).await.unwrap_err();
+    assert_eq!(nobody.revert_name(), Some("EmptyTable"), "{nobody}");
+    for operator in &cloud.operators[1..] {
+        cloud.network.accept_program(&operator.sender, cloud.app.id, container.id(), true).await.unwrap();
+        assert!(cloud.network.accepts_lately(set, container.id(), operator.sender.address()).await.unwrap());
+    }
+    cloud.table = own_table(&cloud, &container).await;
+    cloud.program = container;
+    assert_eq!(cloud.table.operators, addresses(&cloud.operators[1..]));
+    // 300 of 600 parts; the 400 of the operator that did not accept would be enough, were it in the table.
+    let batch = cloud.header(1, BatchHash::ZERO);
+    let alone = cloud.certify(&batch, &[1]);
+    let error = cloud.network.post(&cloud.owner, std::slice::from_ref(&batch), &alone).await.unwrap_err();
+    assert_eq!(error.revert_name(), Some("ThresholdNotMet"), "{error}");
+    assert_eq!(cloud.table.index_of(cloud.operators[0].sender.address()), None);
+    let accepters = cloud.certify(&batch, &[1, 2]);
+    cloud.network.post(&cloud.owner, &[batch], &accepters).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_acceptance_that_is_taken_back_is_missing_from_the_next_table() {
+    let cloud = cloud().await;
+    let container = Program { runtime: "oci-1/x86-64/1".to_owned(), ..program() };
+    let (network, app) = (&cloud.network, cloud.app.id);
+    let sender = &cloud.operators[0].sender;
+    let unknown = network.accept_program(sender, app, container.id(), true).await.unwrap_err();
+    assert_eq!(unknown.revert_name(), Some("UnknownRelease"), "{unknown}");
+    let wasm = network.accept_program(sender, app, cloud.program.id(), true).await.unwrap_err();
+    assert_eq!(wasm.revert_name(), Some("InvalidProgram"), "{wasm}");
+    network.publish_release(&cloud.owner, app, &container, "").await.unwrap();
+    for operator in &cloud.operators {
+        network.accept_program(&operator.sender, app, container.id(), true).await.unwrap();
+    }
+    cloud.local.anvil.mine(3).await.unwrap();
+    let before = own_table(&cloud, &container).await;
+    assert_eq!(before.operators, addresses(&cloud.operators));
+    network.accept_program(sender, app, container.id(), false).await.unwrap();
+    let after = own_table(&cloud, &container).await;
+    assert_eq!(after.operators, addresses(&cloud.operators[1..]));
+    let view = network.view().await.unwrap();
+    assert_eq!(network.table(&view, before.key).await.unwrap(), before, "a table never changes");
+    let set = cloud.app.operator_set_id;
+    assert!(!network.accepts(&view, set, container.id(), sender.address()).await.unwrap());
+}

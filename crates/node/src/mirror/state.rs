@@ -306,4 +306,46 @@ mod tests {
         assert_eq!(uri_of(attackers).as_deref(), Some("data:application/json,{}"));
         assert_eq!(state.releases.len(), 2);
     }
+
+    const APP: AppId = AppId(B256::repeat_byte(1));
+    const CONTAINER: ProgramId = ProgramId(B256::repeat_byte(2));
+
+    /// A state in which a table of all wasm programs shows these operators.
+    fn shown(operators: &[Address]) -> State {
+        let keys: Vec<_> = (1..=operators.len() as u8)
+            .map(|byte| vouch_core::bls::SecretKey::from_entropy(&[byte; 48]).unwrap().public_key())
+            .collect();
+        let infos =
+            keys.iter().map(|key| OperatorInfo { pubkey: *key.g1(), weights: vec![alloy_primitives::U256::ONE] });
+        let table = OperatorTable::new(7, infos.collect()).unwrap();
+        let table = Arc::new(Table::new(table, keys.iter().map(|key| *key.g2()).collect()).unwrap());
+        let mut state = State::default();
+        for (operator, address) in table.operators().iter().zip(operators) {
+            state.operators.insert(*operator, (APP, *address));
+        }
+        let record = TableRecord { table, operators: Arc::new(operators.to_vec()) };
+        state.tables.entry((APP, B256::ZERO)).or_default().insert(7, record);
+        state
+    }
+
+    fn accept(state: &mut State, operator: Address, accepted: bool) {
+        let (app, program) = (APP.0, CONTAINER.0);
+        state.program_accepted(&app_controller::ProgramAccepted { app, programId: program, operator, accepted });
+    }
+
+    #[test]
+    fn members_that_accept_are_the_accepters_and_strangers_are_not() {
+        let (first, second, stranger) = (Address::repeat_byte(3), Address::repeat_byte(4), Address::repeat_byte(5));
+        let mut state = shown(&[first, second]);
+        assert_eq!(state.acceptance(APP, CONTAINER), Acceptance::default());
+        accept(&mut state, stranger, true);
+        assert_eq!(state.acceptance(APP, CONTAINER), Acceptance::default(), "its stake answers for nothing here");
+        accept(&mut state, second, true);
+        assert_eq!(state.accepters(APP, CONTAINER).into_values().collect::<Vec<_>>(), [second]);
+        assert!(state.acceptance(APP, CONTAINER).changed);
+        state.acceptances.table_made((APP, CONTAINER));
+        accept(&mut state, second, false);
+        let acceptance = state.acceptance(APP, CONTAINER);
+        assert!(acceptance.operators.is_empty() && acceptance.changed);
+    }
 }

@@ -1,6 +1,7 @@
 //! Stories of a whole cloud, through the binary that users have. Build it first: `cargo build -p vouch -p vouch-testkit`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod acceptance;
 mod executor_lies;
 mod gateway_lies;
 mod restore;

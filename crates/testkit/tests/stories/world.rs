@@ -38,14 +38,22 @@ pub async fn world() -> World {
 
 /// A fresh cloud with an app of one of the driver's test programs.
 pub async fn world_with(program: &str) -> World {
+    world_of(|project| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
+        std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
+        std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
+    })
+    .await
+}
+
+/// A fresh cloud with an app whose project `write` puts into its folder.
+pub async fn world_of(write: impl FnOnce(&Path)) -> World {
     vouch_testkit::prepare();
     let turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("app");
     std::fs::create_dir(&project).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
-    std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
-    std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
+    write(&project);
     let cloud = Cloud::start(&folder.path().join("cloud"), false).await.unwrap();
     let app = cloud.deploy(&project).await.unwrap();
     World { cloud, app, folder, _turn: turn }
