@@ -1,6 +1,7 @@
 //! Runs a program from an OCI image in an isolated, bounded container.
 //!
 //! - [`container`] runs one: namespaces, system call filter, read-only root, one supervisor process per run.
+//! - [`container::service`] keeps one running that answers many requests, over HTTP or as an Hourglass performer.
 //! - [`clock`] shows it the request's time and randomness instead of the host's.
 //! - [`image`] turns an image into a root and a configuration: verified, bounded, cached by digest.
 //! - [`limits`] bounds it: control groups of either version, read back before anything starts.
