@@ -2,6 +2,7 @@
 //!
 //! - [`Layout`] reads a layout, from a folder or a tar archive of one, by digest; [`closure`] says what an image consists of.
 //! - [`Cache`] unpacks an image once per digest; the result is complete or absent, and only read afterwards.
+//! - [`registry`] fetches an image from where it was published.
 //! - [`pack`] makes an image from folders, the same bytes every time.
 //!
 //! Nothing in an image is trusted: every blob is compared with its digest and size, every path is resolved by the kernel
@@ -18,6 +19,8 @@ mod layer;
 mod layout;
 mod lock;
 pub mod pack;
+mod partial;
+pub mod registry;
 mod tree;
 mod user;
 

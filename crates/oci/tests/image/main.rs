@@ -7,3 +7,4 @@ mod bench;
 mod cache;
 mod contents;
 mod layers;
+mod registry;
