@@ -6,5 +6,10 @@
 mod bench;
 mod cache;
 mod contents;
+#[cfg(target_arch = "x86_64")]
+mod debian;
 mod layers;
 mod registry;
+#[cfg(target_arch = "x86_64")]
+#[path = "../support/mod.rs"]
+mod support;
