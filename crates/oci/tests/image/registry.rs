@@ -226,9 +226,12 @@ fn serve(bench: &Bench, change: impl Fn(&str, Vec<u8>) -> Vec<u8> + Send + 'stat
     }))
 }
 
+/// What becomes of an answer to a request's first line.
+type Lie = fn(&str, Vec<u8>) -> Vec<u8>;
+
 #[test]
 fn what_a_registry_sends_is_not_believed() {
-    let lies: [(&str, fn(&str, Vec<u8>) -> Vec<u8>); 5] = [
+    let lies: [(&str, Lie); 5] = [
         ("another manifest", |line, bytes| if line.contains("/manifests/") { b"{}".to_vec() } else { bytes }),
         ("an endless manifest", |line, bytes| if line.contains("/manifests/") { vec![b' '; 5 << 20] } else { bytes }),
         ("a longer blob", |line, bytes| if line.contains("/blobs/") { [&bytes[..], b"!"].concat() } else { bytes }),
