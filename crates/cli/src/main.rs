@@ -4,6 +4,7 @@
 
 mod command;
 mod context;
+mod dockerfile;
 mod failure;
 mod local;
 mod output;
@@ -35,6 +36,9 @@ enum Command {
     /// Write, run, deploy, call and inspect apps
     #[command(subcommand)]
     App(command::app::Command),
+    /// Make, fetch and inspect container images
+    #[command(subcommand)]
+    Image(command::image::Command),
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
@@ -84,6 +88,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Reference(arguments) => command::generated::reference(arguments, &Arguments::command()),
         Command::Up(arguments) => block_on(command::up::run(arguments, output)),
         Command::App(command) => block_on(command::app::run(command, output)),
+        Command::Image(command) => block_on(command::image::run(command, output)),
         Command::Operator(command) => block_on(command::operator::run(command, output)),
         Command::Receipt(command) => block_on(command::receipt::run(command, output)),
         Command::Node(arguments) => block_on(command::node::run(arguments)),

@@ -102,39 +102,53 @@ impl Driver for OciDriver {
             error => refused(error),
         })?;
         let settings = settings(program, &unpacked)?;
-        self.ready(program.interface, settings).map_err(|error| LoadError::Artifact(error.to_string()))
+        self.ready(program.interface, settings, unpacked).map_err(|error| LoadError::Artifact(error.to_string()))
     }
 }
 
 impl OciDriver {
-    fn ready(&self, interface: Interface, settings: Settings) -> Result<Arc<dyn Loaded>, container::Error> {
+    fn ready(
+        &self,
+        interface: Interface,
+        settings: Settings,
+        image: Unpacked,
+    ) -> Result<Arc<dyn Loaded>, container::Error> {
         let served = match interface {
-            Interface::Command => return Ok(Arc::new(LoadedImage(self.runtime.prepare(settings)?))),
+            Interface::Command => {
+                return Ok(Arc::new(LoadedImage { prepared: self.runtime.prepare(settings)?, _image: image }));
+            }
             Interface::Http => container::Interface::Http,
             Interface::Performer => container::Interface::Performer,
         };
         let service = self.runtime.service(settings, served, ServiceSettings::default())?;
-        Ok(Arc::new(LoadedService(service)))
+        Ok(Arc::new(LoadedService { service, _image: image }))
     }
 }
 
 /// An image that is ready to answer, in a fresh container each time.
-struct LoadedImage(Prepared);
+struct LoadedImage {
+    prepared: Prepared,
+    /// Kept, so that the cache keeps it too.
+    _image: Unpacked,
+}
 
 impl Loaded for LoadedImage {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
         let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
-        self.0.run(&input).map(outcome).map_err(failure)
+        self.prepared.run(&input).map(outcome).map_err(failure)
     }
 }
 
 /// A container that is kept and asked again and again: what it answers can be attested, and nobody is slashed for it.
-struct LoadedService(Service);
+struct LoadedService {
+    service: Service,
+    _image: Unpacked,
+}
 
 impl Loaded for LoadedService {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
         let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
-        self.0.call(&input).map(outcome).map_err(failure)
+        self.service.call(&input).map(outcome).map_err(failure)
     }
 }
 

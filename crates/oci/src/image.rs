@@ -2,26 +2,32 @@
 //!
 //! - [`Layout`] reads a layout, from a folder or a tar archive of one, by digest; [`closure`] says what an image consists of.
 //! - [`Cache`] unpacks an image once per digest; the result is complete or absent, and only read afterwards.
+//! - [`registry`] fetches an image from where it was published.
 //! - [`pack`] makes an image from folders, the same bytes every time.
 //!
 //! Nothing in an image is trusted: every blob is compared with its digest and size, every path is resolved by the kernel
 //! within the root that is being built, and whatever a program does not need (device nodes, sockets, set-user-id bits,
 //! extended attributes) is refused or dropped. A layer is read twice: once to verify and to count it, so that a layer that
-//! is too large is refused before a byte of it is written, and once to write it.
+//! is too large is refused before a byte of it is written, and once to write it and to compare what was written.
 
 mod cache;
+mod contents;
 mod digest;
 mod document;
 mod error;
 mod layer;
 mod layout;
+mod lock;
 pub mod pack;
+mod partial;
+pub mod registry;
 mod tree;
 mod user;
 
 pub use cache::{Cache, Unpacked};
+pub use contents::{Blob, closure};
 pub use digest::Digest;
-pub use document::{Blob, Process, closure, default_digest};
+pub use document::{Process, default_digest, inspect};
 pub use error::Error;
 pub use layout::Layout;
 pub use user::User;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod doctor;
 pub mod generated;
+pub mod image;
 pub mod internal;
 pub mod node;
 pub mod operator;

@@ -55,26 +55,43 @@ impl FromStr for Digest {
     }
 }
 
-/// Hashes and counts what is read through it.
-pub(super) struct Hashing<R> {
-    inner: R,
+/// Hashes and counts what is written to it.
+#[derive(Default)]
+pub(super) struct Hasher {
     hasher: Sha256,
     bytes: u64,
 }
 
-impl<R: Read> Hashing<R> {
-    pub fn inner_mut(&mut self) -> &mut R {
-        &mut self.inner
+impl Hasher {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
     }
 
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn finish(self) -> (Digest, u64) {
+        (Digest(self.hasher.finalize().into()), self.bytes)
+    }
+}
+
+/// Hashes and counts what is read through it.
+pub(super) struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Hashing<R> {
     pub fn new(inner: R) -> Self {
-        Self { inner, hasher: Sha256::new(), bytes: 0 }
+        Self { inner, hasher: Hasher::default() }
     }
 
     /// Reads what is left, and tells the digest and size of everything.
     pub fn finish(mut self) -> io::Result<(Digest, u64)> {
         io::copy(&mut self, &mut io::sink())?;
-        Ok((Digest(self.hasher.finalize().into()), self.bytes))
+        Ok(self.hasher.finish())
     }
 }
 
@@ -82,7 +99,6 @@ impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.hasher.update(&buffer[..count]);
-        self.bytes += count as u64;
         Ok(count)
     }
 }

@@ -1,6 +1,6 @@
 //! The documents of an image, as far as they matter here: index, manifest, configuration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -8,6 +8,8 @@ use super::{Bounds, Digest, Error, Layout};
 
 /// An index may name indexes, this deep.
 const INDEX_DEPTH_MAX: usize = 3;
+/// Entries of an index that an error lists.
+const CHOICES_SHOWN: usize = 16;
 
 #[derive(Deserialize)]
 pub(super) struct Descriptor {
@@ -16,11 +18,25 @@ pub(super) struct Descriptor {
     digest: String,
     pub size: u64,
     platform: Option<Platform>,
+    #[serde(default)]
+    annotations: HashMap<String, String>,
 }
+
+/// What tools call an image in an index, the fuller name first.
+const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
 
 impl Descriptor {
     pub fn digest(&self) -> Result<Digest, Error> {
         self.digest.parse()
+    }
+
+    fn shown(&self) -> String {
+        let platform = self.platform.as_ref().map(Platform::name);
+        let name = NAMES.iter().find_map(|name| self.annotations.get(*name)).cloned();
+        let about: Vec<_> = [name, platform].into_iter().flatten().collect();
+        let text =
+            if about.is_empty() { self.digest.clone() } else { format!("{} ({})", self.digest, about.join(", ")) };
+        text.chars().filter(|letter| !letter.is_control()).take(200).collect()
     }
 }
 
@@ -43,10 +59,23 @@ impl Platform {
 }
 
 #[derive(Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     manifests: Option<Vec<Descriptor>>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
+}
+
+impl Manifest {
+    /// Configuration and layers, of which there may not be too many.
+    pub fn parts(self, digest: Digest, bounds: &Bounds) -> Result<(Descriptor, Vec<Descriptor>), Error> {
+        let (Some(config), Some(layers)) = (self.config, self.layers) else {
+            return Err(invalid(format!("manifest {digest}"), "it has no `config` and `layers`".into()));
+        };
+        if layers.len() > bounds.layers {
+            return Err(Error::TooLarge { what: "layers", max: bounds.layers as u64 });
+        }
+        Ok((config, layers))
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,6 +124,11 @@ impl Process {
     }
 }
 
+/// What an image says of the program in it, before anything is unpacked.
+pub fn inspect(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Process, Error> {
+    Ok(read(layout, digest, bounds)?.process)
+}
+
 /// An image whose documents are verified, its layers not yet.
 pub(super) struct Image {
     pub process: Process,
@@ -104,13 +138,7 @@ pub(super) struct Image {
 
 /// Reads the image with this digest, which may be that of an index.
 pub(super) fn read(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Image, Error> {
-    let manifest = manifest(layout, digest, bounds)?;
-    let (Some(config), Some(layers)) = (manifest.config, manifest.layers) else {
-        return Err(invalid(format!("manifest {digest}"), "it has no `config` and `layers`".into()));
-    };
-    if layers.len() > bounds.layers {
-        return Err(Error::TooLarge { what: "layers", max: bounds.layers as u64 });
-    }
+    let (config, layers) = manifest(layout, digest, bounds)?.parts(digest, bounds)?;
     let config_digest = config.digest()?;
     let bytes = layout.document(config_digest, Some(config.size), bounds)?;
     let config: Configuration = parse("configuration", config_digest, &bytes)?;
@@ -125,59 +153,44 @@ pub(super) fn read(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<I
     Ok(Image { process: process(config.config.unwrap_or_default())?, layers: layers.into_iter().zip(ids).collect() })
 }
 
-/// One blob of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Blob {
-    /// Its SHA-256.
-    pub digest: Digest,
-    /// Bytes, as whatever names it says.
-    pub size: u64,
-}
-
-/// Every blob that running the image takes, from the top: indexes, manifest, configuration, layers.
-///
-/// # Errors
-/// [`Error::Missing`] with all blobs that are known to be missing: fetch them and ask again.
-pub fn closure(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Vec<Blob>, Error> {
-    let mut blobs = Vec::new();
-    let manifest = walk(layout, digest, bounds, |digest, bytes| blobs.push(Blob { digest, size: bytes }))?;
-    let named = manifest.config.iter().chain(manifest.layers.iter().flatten());
-    for descriptor in named.take(bounds.layers + 1) {
-        blobs.push(Blob { digest: descriptor.digest()?, size: descriptor.size });
-    }
-    let digests: Vec<_> = blobs.iter().map(|blob| blob.digest).filter(|digest| !layout.has(*digest)).collect();
-    if digests.is_empty() { Ok(blobs) } else { Err(Error::Missing { digests }) }
-}
-
-/// The image that a layout is there for: its only one, or the only one for this platform.
-pub fn default_digest(layout: &Layout) -> Result<Digest, Error> {
-    let bytes = layout.index(&Bounds::default())?;
-    let index: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| invalid("index.json".into(), error.to_string()))?;
-    choose(&index.manifests.unwrap_or_default())?.digest()
-}
-
 fn manifest(layout: &Layout, digest: Digest, bounds: &Bounds) -> Result<Manifest, Error> {
     walk(layout, digest, bounds, |_, _| {})
 }
 
-/// Follows indexes to the manifest for this platform; `seen` is told each document on the way with its size.
-fn walk(
+/// Follows indexes to the manifest for this platform; `next` is told each document's digest before it is read, and its size
+/// as far as another one names it.
+pub(super) fn walk(
     layout: &Layout,
     digest: Digest,
     bounds: &Bounds,
-    mut seen: impl FnMut(Digest, u64),
+    mut next: impl FnMut(Digest, Option<u64>),
 ) -> Result<Manifest, Error> {
     let (mut digest, mut size) = (digest, None);
     for _ in 0..=INDEX_DEPTH_MAX {
-        let bytes = layout.document(digest, size, bounds)?;
-        seen(digest, bytes.len() as u64);
-        let manifest: Manifest = parse("manifest", digest, &bytes)?;
+        next(digest, size);
+        let manifest: Manifest = parse("manifest", digest, &layout.document(digest, size, bounds)?)?;
         let Some(choices) = manifest.manifests else { return Ok(manifest) };
         let chosen = choose(&choices)?;
         (digest, size) = (chosen.digest()?, Some(chosen.size));
     }
     Err(Error::TooLarge { what: "indexes within indexes", max: INDEX_DEPTH_MAX as u64 })
+}
+
+/// The image that a layout is there for: its only one, or the only one for this platform.
+///
+/// # Errors
+/// [`Error::Choices`] with what there is, if that is none or several.
+pub fn default_digest(layout: &Layout) -> Result<Digest, Error> {
+    let bytes = layout.index(&Bounds::default())?;
+    let index: Manifest =
+        serde_json::from_slice(&bytes).map_err(|error| invalid("index.json".into(), error.to_string()))?;
+    let all = index.manifests.unwrap_or_default();
+    let fitting = |choice: &&Descriptor| all.len() == 1 || choice.platform.as_ref().is_none_or(Platform::fits);
+    let digests = all.iter().filter(fitting).map(Descriptor::digest).collect::<Result<BTreeSet<_>, _>>()?;
+    match digests.first() {
+        Some(digest) if digests.len() == 1 => Ok(*digest),
+        _ => Err(Error::Choices { choices: all.iter().take(CHOICES_SHOWN).map(Descriptor::shown).collect() }),
+    }
 }
 
 /// The only entry of an index for this platform; the only entry at all if it names none, as single images do.
@@ -187,7 +200,7 @@ fn choose(choices: &[Descriptor]) -> Result<&Descriptor, Error> {
     }
     let platforms = || choices.iter().filter_map(|choice| choice.platform.as_ref());
     choices.iter().find(|choice| choice.platform.as_ref().is_some_and(Platform::fits)).ok_or_else(|| Error::Platform {
-        found: platforms().take(16).map(Platform::name).collect::<Vec<_>>().join(", "),
+        found: platforms().take(CHOICES_SHOWN).map(Platform::name).collect::<Vec<_>>().join(", "),
     })
 }
 

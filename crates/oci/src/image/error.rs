@@ -20,6 +20,36 @@ pub enum Error {
         /// All that are known to be missing, at least one.
         digests: Vec<Digest>,
     },
+    /// The layout says not which of its images is meant.
+    #[error("the layout holds no image for linux/amd64, or several; name one by its digest: {}", none_or(choices))]
+    Choices {
+        /// What it holds.
+        choices: Vec<String>,
+    },
+    /// Not a layout.
+    #[error("`{path}` is no OCI image layout: {reason}")]
+    NotLayout {
+        /// What was opened.
+        path: PathBuf,
+        /// What it is instead, and what to do.
+        reason: &'static str,
+    },
+    /// Somebody else is at it.
+    #[error("blob {digest} is being fetched by another process; wait for it and try again")]
+    Busy {
+        /// The blob.
+        digest: Digest,
+    },
+    /// Other images, which are in use, leave no room in the cache.
+    #[error(
+        "the image needs {needed} bytes, the cache has room for {max} and its other images are in use; raise its size"
+    )]
+    CacheFull {
+        /// Bytes that it and the images in use need.
+        needed: u64,
+        /// Bytes that the cache may have.
+        max: u64,
+    },
     /// A blob's content is another than its digest says.
     #[error("blob {expected} has the digest {found}; it is damaged or was changed, so fetch the image again")]
     Content {
@@ -111,6 +141,10 @@ pub enum Error {
 
 fn list(digests: &[Digest]) -> String {
     digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn none_or(choices: &[String]) -> String {
+    if choices.is_empty() { "it is empty".into() } else { choices.join(", ") }
 }
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -34,13 +34,13 @@ pub(super) struct Budget {
 /// Verifies a layer, counts it against the budget, and applies what it removes from the layers below.
 pub(super) fn check(
     layout: &Layout,
-    (layer, id): &(Descriptor, Digest),
+    (layer, _): &(Descriptor, Digest),
     bounds: &Bounds,
     budget: &mut Budget,
     tree: &Tree,
 ) -> Result<(), Error> {
-    let allowed = budget.bytes;
-    let bytes = each(layout, layer, *id, allowed, bounds, |entry, _| {
+    verify_blob(layout, layer)?;
+    let bytes = each(layer.digest()?, &mut *unpacked(layout, layer)?, budget.bytes, bounds, |entry, _| {
         budget.files = budget.files.checked_sub(1).ok_or(Error::TooLarge { what: "files", max: bounds.files })?;
         match &entry.what {
             What::Opaque => tree.empty(&entry.path).map_err(|error| entry.invalid(error)),
@@ -52,14 +52,16 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Writes a layer that was checked.
+/// Writes a layer that was checked, and compares what was unpacked with what the configuration says.
 pub(super) fn apply(
     layout: &Layout,
     (layer, id): &(Descriptor, Digest),
     bounds: &Bounds,
     tree: &Tree,
 ) -> Result<(), Error> {
-    each(layout, layer, *id, bounds.unpacked_bytes, bounds, |entry, content| {
+    let digest = layer.digest()?;
+    let mut archive = Hashing::new(unpacked(layout, layer)?);
+    each(digest, &mut archive, bounds.unpacked_bytes, bounds, |entry, content| {
         match &entry.what {
             What::Folder => tree.folder(&entry.path, entry.attributes),
             What::File => tree.file(&entry.path, entry.attributes, content),
@@ -68,8 +70,9 @@ pub(super) fn apply(
             What::Opaque | What::Whiteout => Ok(()),
         }
         .map_err(|error| entry.invalid(error))
-    })
-    .map(drop)
+    })?;
+    let (found, _) = archive.finish().map_err(|source| Error::Layer { digest, source })?;
+    if found == *id { Ok(()) } else { Err(Error::Content { expected: *id, found }) }
 }
 
 enum What {
@@ -93,22 +96,18 @@ impl Item {
     }
 }
 
-type Reader = Hashing<Bounded<Box<dyn Read>>>;
+type Reader<'a> = Bounded<&'a mut dyn Read>;
 
-/// Reads a layer's entries in order, then compares both digests; returns the unpacked archive's bytes.
+/// Reads a layer's entries in order; returns the bytes of the unpacked archive, all of which was read.
 fn each(
-    layout: &Layout,
-    layer: &Descriptor,
-    id: Digest,
+    digest: Digest,
+    archive: &mut dyn Read,
     allowed: u64,
     bounds: &Bounds,
     mut visit: impl FnMut(&Item, &mut dyn Read) -> Result<(), Error>,
 ) -> Result<u64, Error> {
-    let digest = layer.digest()?;
     let broken = |source| Error::Layer { digest, source };
-    let too_large = || Error::TooLarge { what: "unpacked bytes", max: bounds.unpacked_bytes };
-    verify_blob(layout, layer)?;
-    let mut archive = Archive::new(Hashing::new(Bounded { inner: unpacked(layout, layer)?, left: allowed }));
+    let mut archive = Archive::new(Bounded { inner: archive, left: allowed });
     let result = (|| {
         let mut extensions = Extensions::default();
         for entry in archive.entries().map_err(broken)?.raw(true) {
@@ -120,13 +119,15 @@ fn each(
         }
         Ok(())
     })();
-    let mut reader: Reader = archive.into_inner();
-    if reader.inner_mut().left == 0 && reader.inner_mut().inner.read(&mut [0]).map_err(broken)? > 0 {
-        return Err(too_large());
+    let mut reader: Reader<'_> = archive.into_inner();
+    if result.is_ok() {
+        io::copy(&mut reader, &mut io::sink()).map_err(broken)?;
     }
-    result?;
-    let (found, bytes) = reader.finish().map_err(broken)?;
-    if found == id { Ok(bytes) } else { Err(Error::Content { expected: id, found }) }
+    // An archive that was cut off here seems damaged, but is too large.
+    if reader.left == 0 && reader.inner.read(&mut [0]).map_err(broken)? > 0 {
+        return Err(Error::TooLarge { what: "unpacked bytes", max: bounds.unpacked_bytes });
+    }
+    result.map(|()| allowed - reader.left)
 }
 
 fn verify_blob(layout: &Layout, layer: &Descriptor) -> Result<(), Error> {
@@ -178,7 +179,7 @@ struct Extensions {
 
 impl Extensions {
     /// Whether the entry is an extended header, which is then remembered.
-    fn take(&mut self, entry: &mut Entry<'_, Reader>, bounds: &Bounds) -> Result<bool, Error> {
+    fn take(&mut self, entry: &mut Entry<'_, Reader<'_>>, bounds: &Bounds) -> Result<bool, Error> {
         let kind = entry.header().entry_type();
         let names = [EntryType::GNULongName, EntryType::GNULongLink];
         if !names.contains(&kind) && ![EntryType::XHeader, EntryType::XGlobalHeader].contains(&kind) {
@@ -219,7 +220,7 @@ impl Extensions {
         Ok(())
     }
 
-    fn item(self, entry: &Entry<'_, Reader>, bounds: &Bounds) -> Result<Item, Error> {
+    fn item(self, entry: &Entry<'_, Reader<'_>>, bounds: &Bounds) -> Result<Item, Error> {
         let header = entry.header();
         let raw = self.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let target = self.target.or_else(|| header.link_name_bytes().map(|name| name.into_owned()));

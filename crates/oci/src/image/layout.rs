@@ -12,8 +12,10 @@ const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 
 /// Where a layout says which images it holds.
 const INDEX: &str = "index.json";
+/// Where archives of `docker save` say the same in their own way.
+const DOCKER_MANIFEST: &str = "manifest.json";
 /// Where a layout keeps its blobs, in files named by their digests.
-const BLOBS: &str = "blobs/sha256";
+pub const BLOBS: &str = "blobs/sha256";
 
 /// An OCI image layout: a folder with `blobs/sha256`, a tar archive of one, or the blobs' folder alone.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ enum Place {
     /// In a folder.
     Folder(PathBuf),
     /// At these offsets and of these sizes in the archive, by their names in it.
-    Archive(HashMap<String, (u64, u64)>),
+    Archive(Entries),
 }
 
 impl Layout {
@@ -39,9 +41,15 @@ impl Layout {
             let blobs = path.join(BLOBS);
             Place::Folder(if blobs.is_dir() { blobs } else { path.to_owned() })
         } else {
-            Place::Archive(entries_of(path).map_err(failed("read the archive", path))?)
+            Place::Archive(archive(path)?)
         };
         Ok(Self { path: path.to_owned(), place })
+    }
+
+    /// Opens a folder of blobs, which may lack some, or all.
+    pub fn blobs(folder: &Path) -> Result<Self, Error> {
+        folder.read_dir().map_err(failed("open", folder))?;
+        Ok(Self { path: folder.to_owned(), place: Place::Folder(folder.to_owned()) })
     }
 
     /// A blob's bytes, verified.
@@ -62,7 +70,8 @@ impl Layout {
                 (file.take(size), size)
             }
             Place::Archive(entries) => {
-                let absent = || failed("find index.json in", &self.path)(io::ErrorKind::NotFound.into());
+                let reason = "it says not which image it is for (it has no index.json); name the image by its digest";
+                let absent = || Error::NotLayout { path: self.path.clone(), reason };
                 self.entry(*entries.get(INDEX).ok_or_else(absent)?)?
             }
         };
@@ -137,8 +146,33 @@ pub(super) fn verify(expected: Digest, size: u64, (found, bytes): (Digest, u64))
     if expected == found { Ok(()) } else { Err(Error::Content { expected, found }) }
 }
 
-/// Where everything lies in an archive, by name.
-fn entries_of(path: &Path) -> io::Result<HashMap<String, (u64, u64)>> {
+/// What tools' other archives begin with or hold instead of blobs, and what to do then.
+const PACKED: &str = "it is compressed as a whole; unpack it first (gunzip, zstd -d)";
+const OLD_DOCKER: &str = "it is an archive of `docker save` without OCI blobs; save it with Docker 25 or newer, or copy it: \
+    skopeo copy docker-archive:FILE oci-archive:OTHER (Podman: podman save --format oci-archive)";
+const NO_BLOBS: &str =
+    "it has no folder blobs/sha256; make an archive of a layout, as `podman save --format oci-archive` does";
+
+fn archive(path: &Path) -> Result<Entries, Error> {
+    let refused = |reason| Err(Error::NotLayout { path: path.to_owned(), reason });
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(failed("open", path))?;
+    file.take(4).read_to_end(&mut start).map_err(failed("read", path))?;
+    if start.starts_with(&[0x1f, 0x8b]) || start == [0x28, 0xb5, 0x2f, 0xfd] {
+        return refused(PACKED);
+    }
+    let entries = entries_of(path).map_err(failed("read the archive", path))?;
+    match entries.keys().any(|name| name.starts_with(BLOBS)) {
+        true => Ok(entries),
+        false if entries.contains_key(DOCKER_MANIFEST) => refused(OLD_DOCKER),
+        false => refused(NO_BLOBS),
+    }
+}
+
+/// Where everything lies in an archive, by name: offset and size.
+type Entries = HashMap<String, (u64, u64)>;
+
+fn entries_of(path: &Path) -> io::Result<Entries> {
     let mut entries = HashMap::new();
     let mut archive = tar::Archive::new(File::open(path)?);
     // Raw: the names that matter are short, so extensions, which would be read into memory at any size, never matter.

@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
-use super::{Digest, Error, Process, error::failed};
+pub use super::layout::BLOBS;
+use super::{Bounds, Digest, Error, Layout, Process, error::failed};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIGURATION: &str = "application/vnd.oci.image.config.v1+json";
@@ -28,7 +29,7 @@ pub struct Source {
 /// Writes a layout of one image for linux/amd64 to a folder that must not exist yet; returns its manifest's digest.
 /// Owners and times are dropped, and entries sorted; of the permissions only whether a file can be executed is kept.
 pub fn pack(sources: &[Source], process: &Process, layout: &Path) -> Result<Digest, Error> {
-    let blobs = layout.join("blobs/sha256");
+    let blobs = layout.join(BLOBS);
     fs::create_dir(layout).map_err(failed("make", layout))?;
     let made = write(sources, process, layout, &blobs);
     if made.is_err() {
@@ -53,13 +54,39 @@ fn write(sources: &[Source], process: &Process, layout: &Path, blobs: &Path) -> 
         "config": { "mediaType": CONFIGURATION, "digest": config.to_string(), "size": config_size },
         "layers": [{ "mediaType": LAYER, "digest": layer.to_string(), "size": layer_size }] });
     let (manifest, size) = write_blob(blobs, manifest.to_string().as_bytes())?;
-    let index = json!({ "schemaVersion": 2, "manifests": [{ "mediaType": MANIFEST, "digest": manifest.to_string(),
-        "size": size, "platform": { "os": "linux", "architecture": "amd64" } }] });
+    let entry = json!({ "mediaType": MANIFEST, "digest": manifest.to_string(), "size": size,
+        "platform": { "os": "linux", "architecture": "amd64" } });
+    write_index(layout, &entry)?;
+    Ok(manifest)
+}
+
+/// Makes a layout of a folder whose [`BLOBS`] are those of one image.
+pub fn describe(layout: &Path, digest: Digest) -> Result<(), Error> {
+    let blobs = Layout::blobs(&layout.join(BLOBS))?;
+    let bytes = blobs.document(digest, None, &Bounds::default())?;
+    let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let media_type = document["mediaType"].as_str().unwrap_or(MANIFEST);
+    write_index(layout, &json!({ "mediaType": media_type, "digest": digest.to_string(), "size": bytes.len() }))
+}
+
+fn write_index(layout: &Path, entry: &Value) -> Result<(), Error> {
+    let index = json!({ "schemaVersion": 2, "manifests": [entry] });
     for (name, text) in [("index.json", index.to_string()), ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#.into())]
     {
         fs::write(layout.join(name), text).map_err(failed("write", layout))?;
     }
-    Ok(manifest)
+    Ok(())
+}
+
+/// Writes a layout's folder to an archive that must not exist yet; the same layout gives the same bytes.
+pub fn archive(layout: &Path, archive: &Path) -> Result<(), Error> {
+    let file = File::create_new(archive).map_err(failed("write", archive))?;
+    let mut builder = Builder::new(file);
+    let written = add(&mut builder, layout, Path::new("")).and_then(|()| builder.into_inner()?.sync_all());
+    if written.is_err() {
+        fs::remove_file(archive).map_err(failed("remove", archive))?;
+    }
+    written.map_err(failed("write", archive))
 }
 
 fn write_blob(blobs: &Path, bytes: &[u8]) -> Result<(Digest, usize), Error> {

@@ -164,7 +164,8 @@ mod tests {
             .unwrap();
         let (entrypoint, cwd) = (vec!["/x".to_owned()], "/".to_owned());
         let process = Process { entrypoint, cmd: Vec::new(), env: Vec::new(), cwd, user: name.to_owned() };
-        Unpacked { root: folder.path().to_owned(), process }.user()
+        let _lease = std::sync::Arc::new(crate::image::lock::Lease::take(folder.path()).unwrap());
+        Unpacked { root: folder.path().to_owned(), process, _lease }.user()
     }
 
     fn ids(name: &str) -> (u32, u32, Vec<u32>, String) {
