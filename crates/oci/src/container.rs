@@ -30,17 +30,20 @@ mod exchange;
 mod facts;
 mod filter;
 mod launch;
+mod replica;
 mod root;
 pub mod service;
 mod spec;
 mod supervisor;
 mod time;
+mod variation;
 mod wire;
 mod workload;
 
 pub use check::{Check, CheckResult};
 pub use service::{Interface, Service, ServiceSettings};
 pub use supervisor::child_main;
+pub use variation::{Files, Variation};
 
 use crate::{
     limits::{self, Host, Limits, Usage},
@@ -238,7 +241,8 @@ impl Runtime {
 impl Prepared {
     /// Runs one request in a fresh container. Blocks for up to the wall-clock limit.
     pub fn run(&self, input: &Input<'_>) -> Result<Outcome, Failure> {
-        launch::run(&self.runtime.config, &self.runtime.folder, &self.settings, input)
+        let certified = Variation::default();
+        launch::run(&self.runtime.config, &self.runtime.folder, &self.settings, &certified, input)
     }
 }
 

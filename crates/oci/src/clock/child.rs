@@ -1,5 +1,6 @@
 //! The program's side: what a process does to put itself under supervision, and how its listener reaches the supervisor.
 
+use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,6 +16,7 @@ use super::{Tsc, filter, sys};
 pub struct Entrance {
     filter: Vec<libc::sock_filter>,
     tsc: Tsc,
+    random_addresses: bool,
     socket: OwnedFd,
 }
 
@@ -27,10 +29,20 @@ pub struct Arrival {
 /// A new pair. Both ends are closed on exec.
 pub fn entrance(tsc: Tsc) -> io::Result<(Entrance, Arrival)> {
     let (theirs, ours) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    Ok((Entrance { filter: filter::program(), tsc, socket: theirs }, Arrival { socket: ours }))
+    let entrance = Entrance { filter: filter::program(), tsc, random_addresses: false, socket: theirs };
+    Ok((entrance, Arrival { socket: ours }))
 }
 
 impl Entrance {
+    /// Leaves the address layout to the kernel, for finding programs that show it. Fails on a host that randomises none.
+    pub fn with_random_addresses(self) -> io::Result<Self> {
+        const SETTING: &str = "/proc/sys/kernel/randomize_va_space";
+        if fs::read_to_string(SETTING)?.trim() == "0" {
+            return Err(io::Error::other(format!("this host randomises no address layout: {SETTING} is 0")));
+        }
+        Ok(Self { random_addresses: true, ..self })
+    }
+
     /// Puts the calling thread under supervision, for good, with everything it becomes or starts.
     ///
     /// To be called between fork and exec, as the last thing before exec: from here on `execve` waits for the supervisor
@@ -38,7 +50,7 @@ impl Entrance {
     /// process may not install a filter, and a fixed address layout. A filter of the container's own may come before
     /// or after; it must let `mmap`, `munmap` and `sendmsg` pass.
     pub fn enter(&self) -> io::Result<()> {
-        sys::fix_address_layout()?;
+        sys::set_address_layout(self.random_addresses)?;
         if self.tsc == Tsc::Fault {
             sys::refuse_cycle_counter()?;
         }

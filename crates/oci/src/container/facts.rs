@@ -13,8 +13,7 @@ use crate::limits::Limits;
 const CPU_LINE: &str = "0 0 0 0 0 0 0 0 0 0";
 
 /// The files that are put in the place of those in /proc.
-fn files(limits: &Limits) -> [(&'static str, String); 7] {
-    let cpus = limits.cpu_millis.div_ceil(1_000);
+fn files(limits: &Limits, cpus: u64) -> [(&'static str, String); 7] {
     let memory = format!("{:>8} kB", limits.memory_bytes / 1_024);
     let each_cpu = |line: fn(u64) -> String| (0..cpus).map(line).collect::<String>();
     [
@@ -41,9 +40,9 @@ fn files(limits: &Limits) -> [(&'static str, String); 7] {
 }
 
 /// Writes the files, and says what is to be mounted where.
-pub(super) fn write(folder: &Path, limits: &Limits) -> io::Result<Vec<(PathBuf, PathBuf)>> {
+pub(super) fn write(folder: &Path, limits: &Limits, cpus: u64) -> io::Result<Vec<(PathBuf, PathBuf)>> {
     let mut mounts = Vec::new();
-    for (name, content) in files(limits) {
+    for (name, content) in files(limits, cpus) {
         let file = folder.join(name);
         fs::write(&file, content)?;
         mounts.push((file, Path::new("/proc").join(name)));
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_tells_the_hosts_time_is_replaced_or_masked() {
-        let replaced = files(&Limits::default()).map(|(name, _)| Path::new("/proc").join(name));
+        let replaced = files(&Limits::default(), 1).map(|(name, _)| Path::new("/proc").join(name));
         for path in clock::MASKED_PATHS.iter().map(Path::new) {
             let hidden = path.starts_with("/sys")
                 || replaced.iter().any(|file| file == path)

@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{
-    Config, Failure, ID_BASE, Input, Outcome, Settings, Status,
+    Config, Failure, ID_BASE, Input, Outcome, Settings, Status, Variation,
     exchange::{Exchange, Limit},
     wire::{self, Ended, Job, JobFiles, Report},
 };
@@ -33,6 +33,7 @@ pub(super) fn run(
     config: &Config,
     folder: &Folder,
     settings: &Settings,
+    variation: &Variation,
     input: &Input<'_>,
 ) -> Result<Outcome, Failure> {
     let (bytes, max) = (input.payload.len() as u64, settings.limits.payload_bytes);
@@ -40,20 +41,26 @@ pub(super) fn run(
         return Err(Failure::PayloadTooLarge { bytes, max });
     }
     let slot = folder.take()?;
-    let finished = supervise(config, settings, input, &slot);
+    let job = job(settings, input.time, input.seed, &slot).varied(variation);
+    let finished = supervise(config, job, settings, input, &slot);
     // Nothing is left of a run whose supervisor came to its end; of another, whatever it left is removed here, before
     // the slot is given back.
     slot.group.remove().map_err(crate::state::Error::from)?;
     finished?.into_outcome(settings)
 }
 
-fn supervise(config: &Config, settings: &Settings, input: &Input<'_>, slot: &Slot) -> Result<Finished, Failure> {
+fn supervise(
+    config: &Config,
+    job: Job,
+    settings: &Settings,
+    input: &Input<'_>,
+    slot: &Slot,
+) -> Result<Finished, Failure> {
     let pipes = Pipes::new(settings).map_err(failed("make pipes"))?;
     let Spawned { mut socket, child, supervisor } = spawn(config)?;
     let lock = slot.for_supervisor.try_clone().map_err(failed("share a lock"))?;
     let (files, ours) = pipes.split(lock);
-    wire::send_job(&mut socket, &job(settings, input.time, input.seed, slot), &files)
-        .map_err(failed("talk to the supervisor"))?;
+    wire::send_job(&mut socket, &job, &files).map_err(failed("talk to the supervisor"))?;
     socket.set_nonblocking(true).map_err(failed("talk to the supervisor"))?;
     drop(files);
     let exchange = Exchange {
@@ -114,6 +121,7 @@ pub(super) fn job(settings: &Settings, time: u64, seed: [u8; 32], slot: &Slot) -
         time,
         seed,
         service: None,
+        variation: Variation::default(),
     }
 }
 

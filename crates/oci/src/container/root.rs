@@ -23,7 +23,7 @@ use rustix::{
     thread::{UnshareFlags, unshare_unsafe},
 };
 
-use super::ID_BASE;
+use super::{ID_BASE, replica, variation::Files};
 
 /// Where the supervisor works: a folder that every Linux host has, over which it mounts a private tmpfs. Unlike the state
 /// folder it can be reached by a user without rights on the host, which the container's first process is.
@@ -52,10 +52,11 @@ pub(super) fn path() -> PathBuf {
     Path::new(WORK).join("root")
 }
 
-/// Moves this process to a mount namespace of its own and assembles the root in it.
-pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
+/// Moves this process to a mount namespace of its own and assembles the root in it, from a copy of the layers if `files`
+/// wants one.
+pub(super) fn assemble(layers: &[PathBuf], files: Option<Files>) -> io::Result<Folders> {
     leave_host_mounts()?;
-    let layers = layers.iter().map(|layer| open_folder(layer)).collect::<io::Result<Vec<_>>>()?;
+    let mut layers = open_folders(layers)?;
     make_devices()?;
     let private = MountFlags::NOSUID | MountFlags::NODEV;
     mount("tmpfs", WORK, "tmpfs", private | MountFlags::NOEXEC, WORK_OPTIONS)?;
@@ -64,7 +65,11 @@ pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
     for folder in [&folders.bundle, &folders.state, &folders.facts, &path()] {
         fs::create_dir(folder)?;
     }
-    let skeleton = Path::new(WORK).join("skeleton");
+    if let Some(files) = files {
+        let originals: Vec<_> = layers.iter().map(path_of).collect();
+        layers = open_folders(&replica::make(&originals, &folder("replica"), files)?)?;
+    }
+    let skeleton = folder("skeleton");
     make_skeleton(&skeleton)?;
     let skeleton = open_folder(&skeleton)?;
     let options = overlay_options([&skeleton].into_iter().chain(&layers))?;
@@ -74,10 +79,18 @@ pub(super) fn assemble(layers: &[PathBuf]) -> io::Result<Folders> {
 
 /// Names a layer by its open file: its path may hold anything, may be long, and may lie under [`WORK`].
 fn overlay_options<'a>(layers: impl Iterator<Item = &'a OwnedFd>) -> io::Result<CString> {
-    let layers: Vec<String> = layers.map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd())).collect();
+    let layers: Vec<String> = layers.map(|layer| path_of(layer).display().to_string()).collect();
     // Images may carry attributes that mean something to overlayfs; none of them is followed.
     let options = format!("lowerdir={},redirect_dir=nofollow,metacopy=off,index=off", layers.join(":"));
     CString::new(options).map_err(io::Error::other)
+}
+
+fn path_of(folder: &OwnedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", folder.as_raw_fd()).into()
+}
+
+fn open_folders(paths: &[PathBuf]) -> io::Result<Vec<OwnedFd>> {
+    paths.iter().map(|path| open_folder(path)).collect()
 }
 
 fn open_folder(path: &Path) -> io::Result<OwnedFd> {

@@ -73,7 +73,7 @@ pub(super) fn describe(job: &Job, cgroup: &Path, facts: &[(PathBuf, PathBuf)]) -
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": root::path(), "readonly": true },
-        "hostname": HOST_NAME,
+        "hostname": job.variation.host_name.as_deref().unwrap_or(HOST_NAME),
         "process": {
             "terminal": false,
             "user": { "uid": job.user, "gid": job.group, "additionalGids": job.groups },

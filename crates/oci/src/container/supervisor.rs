@@ -25,7 +25,9 @@ use rustix::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpid, pidfd_open, pidfd_send_signal, umask,
         waitid,
     },
-    thread::{LinkNameSpaceType, move_into_link_name_space, set_thread_groups},
+    thread::{
+        CpuSet, LinkNameSpaceType, move_into_link_name_space, sched_getaffinity, sched_setaffinity, set_thread_groups,
+    },
 };
 
 use super::{
@@ -124,6 +126,9 @@ impl Supervisor {
         umask(Mode::from_raw_mode(0o022));
         // The executor's groups would otherwise stay with the program.
         set_thread_groups(&[]).map_err(|error| format!("cannot leave the executor's groups: {error}"))?;
+        if let Some(processor) = job.variation.processor {
+            stay_on(processor).map_err(|error| format!("one processor cannot be chosen: {error}"))?;
+        }
         let host = Host::detect().map_err(|error| error.to_string())?;
         let group = Group::named(&host, &job.name);
         let entered = group.enter().map_err(|error| error.to_string())?;
@@ -153,9 +158,10 @@ impl Supervisor {
     }
 
     fn create(&self, stdio: Stdio) -> Result<Created, String> {
-        let folders = root::assemble(&self.job.layers).map_err(|error| format!("the root: {error}"))?;
-        let facts =
-            facts::write(&folders.facts, &self.job.limits).map_err(|error| format!("files for /proc: {error}"))?;
+        let folders =
+            root::assemble(&self.job.layers, self.job.variation.files).map_err(|error| format!("the root: {error}"))?;
+        let facts = facts::write(&folders.facts, &self.job.limits, self.job.cpus())
+            .map_err(|error| format!("files for /proc: {error}"))?;
         let description = spec::describe(&self.job, &self.group.path(), &facts);
         fs::write(folders.bundle.join("config.json"), description.to_string())
             .map_err(|error| format!("the container's description: {error}"))?;
@@ -331,6 +337,16 @@ fn raise_loopback(pid: Pid, stay: bool) -> Result<(), String> {
         enter(&own)?;
     }
     raised.map_err(|error| format!("the loopback interface: {error}"))
+}
+
+/// Keeps this process, and what it starts, on one of the processors that it may use.
+fn stay_on(processor: u32) -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let count = allowed.count().max(1);
+    let mut chosen = CpuSet::new();
+    let numbers = (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number));
+    numbers.skip((processor % count) as usize).take(1).for_each(|number| chosen.set(number));
+    Ok(sched_setaffinity(None, &chosen)?)
 }
 
 fn require_single_thread() -> Result<(), String> {

@@ -25,8 +25,11 @@ impl Clock {
     pub(super) fn make(job: &Job) -> io::Result<(Self, Entrance)> {
         let device = Device::create(Path::new(DEVICES[0]))?;
         fs::hard_link(DEVICES[0], DEVICES[1])?;
-        let (entrance, arrival) = entrance(Tsc::default())?;
-        let cpus = job.limits.cpu_millis.div_ceil(1_000).clamp(1, CPUS_MAX) as u32;
+        let (mut entrance, arrival) = entrance(Tsc::default())?;
+        if job.variation.random_addresses {
+            entrance = entrance.with_random_addresses()?;
+        }
+        let cpus = job.cpus().clamp(1, CPUS_MAX) as u32;
         let plan = Plan { time: job.time, seed: job.seed, memory_bytes: job.limits.memory_bytes, cpus };
         Ok((Self { arrival, device, plan }, entrance))
     }

@@ -19,7 +19,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::service::ServiceJob;
+use super::{service::ServiceJob, variation::Variation};
 use crate::limits::{Limits, Usage};
 
 /// The longest message: all arguments and variables at their limits, with every byte escaped, fit.
@@ -46,6 +46,8 @@ pub(super) struct Job {
     pub seed: [u8; 32],
     /// How the container is kept for many requests; if it is not, it runs one.
     pub service: Option<ServiceJob>,
+    /// How the surroundings differ from a certified run's; in nothing, if it is one.
+    pub variation: Variation,
 }
 
 /// The files that come with a job.
@@ -80,6 +82,22 @@ pub(super) enum Ended {
     Cancelled,
     /// The container was never started.
     Setup(String),
+}
+
+impl Job {
+    /// The same job in other surroundings.
+    pub fn varied(mut self, variation: &Variation) -> Self {
+        if variation.reversed_environment {
+            self.env.reverse();
+        }
+        self.variation = variation.clone();
+        self
+    }
+
+    /// How many processors the program is told that it has.
+    pub fn cpus(&self) -> u64 {
+        self.variation.cpus.map_or(self.limits.cpu_millis.div_ceil(1_000), u64::from)
+    }
 }
 
 impl JobFiles {

@@ -33,13 +33,16 @@ pub(super) fn same_file(pid: i32, theirs: i32, ours: BorrowedFd<'_>) -> bool {
     order == 0
 }
 
-/// Switches the randomised address layout off for this process and all that it becomes or starts.
-pub(super) fn fix_address_layout() -> io::Result<()> {
+/// Switches the randomised address layout on or off for this process and all that it becomes or starts.
+pub(super) fn set_address_layout(random: bool) -> io::Result<()> {
+    const FIXED: libc::c_ulong = libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
     // SAFETY: personality takes a number only.
     let before = unsafe { libc::personality(0xffff_ffff) };
     check(before as i64)?;
+    let before = before as libc::c_ulong;
+    let wanted = if random { before & !FIXED } else { before | FIXED };
     // SAFETY: as above.
-    check(unsafe { libc::personality(before as libc::c_ulong | libc::ADDR_NO_RANDOMIZE as libc::c_ulong) } as i64)?;
+    check(unsafe { libc::personality(wanted) } as i64)?;
     Ok(())
 }
 
