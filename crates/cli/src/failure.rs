@@ -25,7 +25,7 @@ enum Kind {
     Node,
     /// This machine lacks something. Exit 5.
     Host,
-    /// A receipt or vector does not hold. Exit 6.
+    /// A receipt, a vector or a program that is checked does not hold. Exit 6.
     Verification,
     /// A fault of this program. Exit 70.
     Bug,

@@ -28,7 +28,7 @@ use crate::{
     program::{Interface, Program},
 };
 
-pub use vouch_oci::container::child_main as supervisor_child_main;
+pub use vouch_oci::container::{Files, Variation, child_main as supervisor_child_main};
 
 /// The runtime id of this driver: version of what a container is given, processor, version of the settings.
 pub const RUNTIME: &str = "oci-1/x86-64/1";
@@ -79,15 +79,18 @@ impl OciDriver {
         let cache = Cache::open(&config.cache, Bounds::default()).map_err(|error| machine(&error))?;
         Ok(Self { runtime, cache })
     }
-}
 
-impl Driver for OciDriver {
-    fn runtimes(&self) -> Vec<String> {
-        vec![RUNTIME.to_owned()]
+    /// The same program, to be run as other hosts might: see [`VariedImage`]. Only those that are run anew for each request.
+    pub fn load_varied(&self, program: &Program, artifact: &Path) -> Result<VariedImage, LoadError> {
+        if program.interface != Interface::Command {
+            return Err(LoadError::Interface(program.interface.name().to_owned()));
+        }
+        let (settings, image) = self.unpack(program, artifact)?;
+        let prepared = self.runtime.prepare(settings).map_err(|error| LoadError::Artifact(error.to_string()))?;
+        Ok(VariedImage(LoadedImage { prepared, _image: image }))
     }
 
-    /// `artifact` is an image layout, or a folder of blobs that are named by their digests.
-    fn load(&self, program: &Program, artifact: &Path) -> Result<Arc<dyn Loaded>, LoadError> {
+    fn unpack(&self, program: &Program, artifact: &Path) -> Result<(Settings, Unpacked), LoadError> {
         if program.runtime != RUNTIME {
             return Err(LoadError::Runtime { wanted: program.runtime.clone(), offered: RUNTIME.to_owned() });
         }
@@ -101,8 +104,19 @@ impl Driver for OciDriver {
             }
             error => refused(error),
         })?;
-        let settings = settings(program, &unpacked)?;
-        self.ready(program.interface, settings, unpacked).map_err(|error| LoadError::Artifact(error.to_string()))
+        Ok((settings(program, &unpacked)?, unpacked))
+    }
+}
+
+impl Driver for OciDriver {
+    fn runtimes(&self) -> Vec<String> {
+        vec![RUNTIME.to_owned()]
+    }
+
+    /// `artifact` is an image layout, or a folder of blobs that are named by their digests.
+    fn load(&self, program: &Program, artifact: &Path) -> Result<Arc<dyn Loaded>, LoadError> {
+        let (settings, image) = self.unpack(program, artifact)?;
+        self.ready(program.interface, settings, image).map_err(|error| LoadError::Artifact(error.to_string()))
     }
 }
 
@@ -134,8 +148,18 @@ struct LoadedImage {
 
 impl Loaded for LoadedImage {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
-        let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
-        self.prepared.run(&input).map(outcome).map_err(failure)
+        self.prepared.run(&observed(input)).map(outcome).map_err(failure)
+    }
+}
+
+/// An image whose surroundings can be varied, for finding out whether a program looks at them. It is no [`Loaded`]: nothing
+/// that it answers can be signed.
+pub struct VariedImage(LoadedImage);
+
+impl VariedImage {
+    /// Runs one request as another host might. Blocks for up to the program's wall-clock limit.
+    pub fn run(&self, input: &RunInput<'_>, variation: &Variation) -> Result<Outcome, HostFailure> {
+        self.0.prepared.run_varied(&observed(input), variation).map(outcome).map_err(failure)
     }
 }
 
@@ -147,8 +171,7 @@ struct LoadedService {
 
 impl Loaded for LoadedService {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
-        let input = Input { payload: input.payload, time: input.time, seed: input.seed.0 };
-        self.service.call(&input).map(outcome).map_err(failure)
+        self.service.call(&observed(input)).map(outcome).map_err(failure)
     }
 }
 
@@ -213,6 +236,10 @@ fn bounds(program: &Program) -> limits::Limits {
         tmp_files: TMP_FILES,
         wall_millis: limits.wall_millis,
     }
+}
+
+fn observed<'a>(input: &RunInput<'a>) -> Input<'a> {
+    Input { payload: input.payload, time: input.time, seed: input.seed.0 }
 }
 
 fn outcome(ended: container::Outcome) -> Outcome {

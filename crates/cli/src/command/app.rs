@@ -3,6 +3,7 @@ use crate::output::Output;
 
 mod build;
 mod call;
+mod check;
 mod deploy;
 mod init;
 mod list;
@@ -19,6 +20,8 @@ pub enum Command {
     Build(build::Arguments),
     /// Run an app here, as an operator would; says why it traps and what fuel it takes
     Run(run::Arguments),
+    /// Find out whether a program would answer the same on every host, and for years; says what it depends on
+    Check(check::Arguments),
     /// Deploy an app and wait until it can be called; goes on where an earlier try ended
     Deploy(deploy::Arguments),
     /// Call an app; prints what its operators certified
@@ -36,6 +39,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Build(arguments) => build::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
+        Command::Check(arguments) => check::run(&arguments, output),
         Command::Deploy(arguments) => deploy::run(&arguments, output).await,
         Command::Call(arguments) => call::run(&arguments, output).await,
         Command::List(arguments) => list::list(&arguments, output).await,

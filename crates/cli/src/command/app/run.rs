@@ -44,14 +44,18 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
 }
 
 fn driver_of(project: &Project) -> Result<Box<dyn Driver>, LoadError> {
-    let cache = project.folder.join(CACHE_FOLDER);
     Ok(match Kind::of(&project.description.program.runtime) {
         Kind::Wasm => Box::new(WasmDriver::new(config(&project.folder))?),
-        Kind::Container => Box::new(OciDriver::new(&oci::Config::new(cache.join("images"), cache.join("containers")))?),
+        Kind::Container => Box::new(container_driver(&project.folder)?),
     })
 }
 
-fn config(folder: &Path) -> Config {
+pub fn container_driver(folder: &Path) -> Result<OciDriver, LoadError> {
+    let cache = folder.join(CACHE_FOLDER);
+    OciDriver::new(&oci::Config::new(cache.join("images"), cache.join("containers")))
+}
+
+pub fn config(folder: &Path) -> Config {
     Config { sandboxes: 1, ..Config::new(folder.join(CACHE_FOLDER)) }
 }
 
@@ -86,11 +90,11 @@ fn show(outcome: &Outcome, fuel_limit: u64, output: &Output) {
 }
 
 /// A program words its own errors: nothing in them may drive the terminal.
-fn printable(message: &str) -> String {
+pub fn printable(message: &str) -> String {
     message.replace(|letter: char| letter.is_control() && letter != '\n', "?")
 }
 
-fn load_failure(error: &LoadError) -> Failure {
+pub fn load_failure(error: &LoadError) -> Failure {
     let message = chain_of(error);
     match error {
         LoadError::Compile(_) | LoadError::File { .. } | LoadError::Machine { .. } => {
@@ -100,7 +104,7 @@ fn load_failure(error: &LoadError) -> Failure {
     }
 }
 
-fn run_failure(error: &HostFailure) -> Failure {
+pub fn run_failure(error: &HostFailure) -> Failure {
     let message = chain_of(error);
     match error {
         HostFailure::PayloadTooLarge { .. } => {
