@@ -76,6 +76,10 @@ pub struct ExecutorConfig {
     /// Where artifacts are fetched from, by digest.
     #[serde(default)]
     pub artifact_sources: Vec<String>,
+    /// The registries that images may be fetched from, by host and port; `*` stands for all. A release names one, and who
+    /// published it decides: with `*`, whom this machine talks to.
+    #[serde(default)]
+    pub registries: Vec<String>,
     /// Which programs this operator runs and accepts; absent: the defaults of [`crate::policy::Policy`].
     pub policy: Option<PathBuf>,
     /// Which new apps this operator joins by itself.

@@ -28,6 +28,7 @@ use crate::node::{Error, Parts, open_key, sender};
 use crate::peers::HttpPeers;
 use crate::policy::Policy;
 use crate::programs::ProgramStore;
+use crate::registries::Registries;
 
 /// How often executors look after themselves.
 const TICK: Duration = Duration::from_secs(1);
@@ -71,7 +72,7 @@ impl ExecutorRole {
             Arc::clone(&parts.mirror),
             driver,
             Arc::clone(&parts.artifacts),
-            config.artifact_sources.clone(),
+            (config.artifact_sources.clone(), Registries::new(config.registries.clone())),
             parts.http.clone(),
         );
         let policy = config.policy.as_deref().map_or(Ok(Policy::default()), Policy::load)?;

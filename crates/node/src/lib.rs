@@ -16,6 +16,7 @@ mod node;
 pub mod peers;
 pub mod policy;
 pub mod programs;
+mod registries;
 
 pub use http::openapi_document;
 pub use node::{Error, run};

@@ -15,6 +15,7 @@ use vouch_compute::program::{Interface, Kind, Limits, Program};
 use vouch_core::{AppId, Program as Named, ProgramId};
 
 use crate::mirror::Mirror;
+use crate::registries::Registries;
 
 /// Programs kept ready; the least recently used is dropped beyond.
 const LOADED_MAX: usize = 64;
@@ -61,6 +62,7 @@ pub struct ProgramStore {
     driver: DriverSet,
     artifacts: Arc<ArtifactStore>,
     sources: Vec<String>,
+    registries: Registries,
     http: reqwest::Client,
     runtime: Handle,
     /// By program alone: what is ready is the same, whichever app's release it was made from.
@@ -75,15 +77,16 @@ struct Entry {
 }
 
 impl ProgramStore {
-    /// `sources` are the base URLs of nodes that serve artifacts.
+    /// `sources` are the base URLs of nodes that serve artifacts, `registries` those that images may be fetched from.
     pub fn new(
         mirror: Arc<Mirror>,
         driver: DriverSet,
         artifacts: Arc<ArtifactStore>,
-        sources: Vec<String>,
+        (sources, registries): (Vec<String>, Registries),
         http: reqwest::Client,
     ) -> Self {
-        Self { mirror, driver, artifacts, sources, http, runtime: Handle::current(), loaded: Mutex::default() }
+        let (runtime, loaded) = (Handle::current(), Mutex::default());
+        Self { mirror, driver, artifacts, sources, registries, http, runtime, loaded }
     }
 
     fn entry(&self, program: ProgramId) -> Entry {
@@ -105,10 +108,12 @@ impl ProgramStore {
         use vouch_compute::lane::chain::ChainView;
         let release = self.mirror.release(app, program).ok_or("the program is no finalized release of the app")?;
         let uri = self.mirror.release_uri(app, program).unwrap_or_default();
-        let runnable = runnable(&release.program, Settings::from_uri(&uri)?)?;
+        let settings = Settings::from_uri(&uri)?;
+        let reference = settings.image.clone();
+        let runnable = runnable(&release.program, settings)?;
         match Kind::of(&runnable.runtime) {
             Kind::Wasm => self.load_file(&runnable),
-            Kind::Container => self.load_image(&runnable),
+            Kind::Container => self.load_image(&runnable, reference.as_deref()),
         }
     }
 
@@ -122,14 +127,17 @@ impl ProgramStore {
     }
 
     /// An image's blobs are artifacts, each by its digest; which ones there are is known from level to level only.
-    fn load_image(&self, program: &Program) -> Result<Arc<dyn Loaded>, String> {
+    fn load_image(&self, program: &Program, reference: Option<&str>) -> Result<Arc<dyn Loaded>, String> {
         for _ in 0..IMAGE_LEVELS_MAX {
-            match self.driver.load(program, self.artifacts.folder()) {
-                Ok(loaded) => return Ok(loaded),
-                Err(LoadError::Missing(blobs)) => {
+            match (self.driver.load(program, self.artifacts.folder()), reference) {
+                (Ok(loaded), _) => return Ok(loaded),
+                (Err(LoadError::Missing(_)), Some(reference)) => {
+                    self.runtime.block_on(self.registries.pull(reference, program.artifact_digest, &self.artifacts))?;
+                }
+                (Err(LoadError::Missing(blobs)), None) => {
                     blobs.into_iter().try_for_each(|blob| self.runtime.block_on(self.fetch(blob)))?;
                 }
-                Err(error) => return Err(error.to_string()),
+                (Err(error), _) => return Err(error.to_string()),
             }
         }
         Err(format!("image {} names blobs within blobs, more than {IMAGE_LEVELS_MAX} deep", program.artifact_digest))

@@ -91,6 +91,7 @@ fn executor_of(node: &Node, nodes: &[Node]) -> ExecutorConfig {
         password_file: PathBuf::from(PASSWORD_FILE),
         bls_dir: PathBuf::from(format!("keys/{}", node.name)),
         artifact_sources: gateways.map(Node::url).collect(),
+        registries: vec!["*".to_owned()],
         policy: Some(PathBuf::from(POLICY_FILE)),
         join: Join::All,
         allocate_bips: 2_000,

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
@@ -14,12 +14,16 @@ use vouch_sdk::Client;
 
 use super::build::require_built;
 use super::list;
-use super::project::{NetworkName, Project, State};
+use super::project::{DESCRIPTION_FILE, NetworkName, Project, State};
 use super::upload::Upload;
 use crate::context::{CloudOptions, Context, KeyOptions, anvil_of};
+use crate::dockerfile;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, shell_word};
 
+/// Where a built image is put, relative to the app's folder.
+const BUILD_FOLDER: &str = "build";
+const BUILT_IMAGE: &str = "build/image.tar";
 /// How often to look whether others have done their part.
 const POLL: Duration = Duration::from_millis(300);
 /// Blocks mined at each look on a local chain, where nobody should wait for delays that are counted in blocks.
@@ -34,6 +38,9 @@ pub struct Arguments {
     /// The app's folder
     #[arg(default_value = ".", value_name = "DIR")]
     folder: PathBuf,
+    /// Build the app's image first, with the Docker, Podman or Buildah of this machine (default FILE: the folder's Dockerfile)
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    dockerfile: Option<Option<PathBuf>>,
     /// The share of stake that must sign an answer, of 10,000
     #[arg(long, default_value_t = 6_700, value_parser = clap::value_parser!(u16).range(5_001..=10_000))]
     threshold_bips: u16,
@@ -62,6 +69,9 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    if let Some(dockerfile) = &arguments.dockerfile {
+        build_image(&arguments.folder, dockerfile.as_deref(), output).await?;
+    }
     let project = Project::open(&arguments.folder)?;
     require_built(&project.folder, &project.description.artifact)?;
     let context = Context::find(&arguments.cloud)?;
@@ -87,6 +97,28 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
         format!("{}\nprogram    {program}\ncall it:   {call}", list::describe(&view))
     });
     Ok(())
+}
+
+/// Builds the image that `vouch.toml` names; an app that has no description yet gets one.
+async fn build_image(folder: &Path, dockerfile: Option<&Path>, output: &Output) -> Result<(), Failure> {
+    let unwritable = |error: std::io::Error| {
+        Failure::host(format!("{}: {error}", folder.display()), "check the folder's permissions")
+    };
+    let (build, description) = (folder.join(BUILD_FOLDER), folder.join(DESCRIPTION_FILE));
+    std::fs::create_dir_all(&build).map_err(unwritable)?;
+    let progress = output.progress(format!("building the image of {}", folder.display()));
+    let own = folder.join("Dockerfile");
+    let built = dockerfile::build(dockerfile.unwrap_or(&own), folder, &build).await?;
+    drop(progress);
+    if !description.exists() {
+        std::fs::write(&description, format!("image = \"{BUILT_IMAGE}\"\n")).map_err(unwritable)?;
+    }
+    let named = Project::open(folder)?.description.program.artifact_digest;
+    if named.0 == built.digest.bytes() {
+        return Ok(());
+    }
+    let message = format!("{} names another image than the one that was built", description.display());
+    Err(Failure::input(message, format!("write there: image = \"{BUILT_IMAGE}\"")))
 }
 
 /// Takes every step that is not done yet; what is done is remembered before the next.

@@ -97,6 +97,10 @@ pub fn printable(message: &str) -> String {
 pub fn load_failure(error: &LoadError) -> Failure {
     let message = chain_of(error);
     match error {
+        LoadError::Missing(_) => {
+            let hint = "operators fetch an image from its registry; to run it here: `vouch image pull NAME@sha256:DIGEST --out build/image` in the app's folder";
+            Failure::input(message, hint)
+        }
         LoadError::Compile(_) | LoadError::File { .. } | LoadError::Machine { .. } => {
             Failure::host(message, "`vouch doctor` checks this machine")
         }
