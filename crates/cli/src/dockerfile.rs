@@ -55,20 +55,12 @@ impl Engine {
 
     /// Writes the image to an archive.
     fn export(self, id: &str, archive: &Path) -> Vec<String> {
-        let path = archive.display();
-        let words = match self {
-            Self::Docker => vec!["save", "--output", &path.to_string(), id].into_iter().map(str::to_owned).collect(),
-            Self::Podman => vec![
-                "save".into(),
-                "--format".into(),
-                "oci-archive".into(),
-                "--output".into(),
-                path.to_string(),
-                id.to_owned(),
-            ],
+        let path = archive.display().to_string();
+        match self {
+            Self::Docker => ["save", "--output", &path, id].map(str::to_owned).to_vec(),
+            Self::Podman => ["save", "--format", "oci-archive", "--output", &path, id].map(str::to_owned).to_vec(),
             Self::Buildah => vec!["push".into(), id.to_owned(), format!("oci-archive:{path}")],
-        };
-        words
+        }
     }
 }
 
@@ -118,7 +110,7 @@ async fn probe(engine: Engine, path: Option<&Path>) -> Result<(), String> {
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Err("it is not installed".into()),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(_)) => Err("it is installed, but `info` fails; is its daemon running?".into()),
+        Ok(Ok(_)) => Err("it is installed, but does not work; is its daemon running?".into()),
     }
 }
 
