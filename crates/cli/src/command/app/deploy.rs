@@ -311,22 +311,26 @@ impl Deployer<'_> {
         self.progress.step("making the operator table");
         let view = self.network.view().await.map_err(fail)?;
         let app = self.network.app(&view, AppId(state.app)).await.map_err(fail)?;
-        self.network.update_table(&self.sender, app.operator_set_id, B256::ZERO).await.map_err(fail)?;
+        let mut tables = vec![B256::ZERO];
         if let Some(program) = state.program_id.map(ProgramId) {
-            let table = self.network.table_of(&view, app.id, program).await.map_err(fail)?;
-            self.refresh_own_table(app.operator_set_id, table).await.map_err(fail)?;
+            tables.push(self.network.table_of(&view, app.id, program).await.map_err(fail)?);
+        }
+        tables.dedup();
+        for table in tables {
+            self.update_table(app.operator_set_id, table).await?;
         }
         self.settle().await.map(|_| ())
     }
 
-    /// The table of a container program, which nobody may have accepted yet.
-    async fn refresh_own_table(&self, set: u32, table: B256) -> Result<(), vouch_chain::Error> {
-        if table.is_zero() {
-            return Ok(());
-        }
+    /// What making a table takes depends on who stands in it by then, and in a container program's may be nobody yet: what
+    /// the chain refused is tried again later.
+    async fn update_table(&self, set: u32, table: B256) -> Result<(), Failure> {
         match self.network.update_table(&self.sender, set, table).await {
-            Err(error) if error.revert_name() == Some("EmptyTable") => Ok(()),
-            done => done.map(|_| ()),
+            Err(error @ vouch_chain::Error::Reverted { .. }) => {
+                self.progress.step(format!("the operator table was not made yet: {error}"));
+                Ok(())
+            }
+            done => done.map(|_| ()).map_err(|error| self.context.chain_failure(error)),
         }
     }
 

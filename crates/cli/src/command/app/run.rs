@@ -5,7 +5,7 @@ use alloy_primitives::{B256, Bytes};
 use serde_json::json;
 use vouch_compute::driver::{Driver, HostFailure, LoadError, Outcome, RunInput};
 use vouch_compute::oci::{self, OciDriver};
-use vouch_compute::program::Kind;
+use vouch_compute::program::{Description, Kind};
 use vouch_compute::wasm::{Config, WasmDriver};
 
 use super::build::require_built;
@@ -13,7 +13,7 @@ use super::call::{Payload, print_output};
 use super::project::Project;
 use crate::command::receipt::status_name;
 use crate::failure::{Failure, chain_of};
-use crate::output::Output;
+use crate::output::{Output, shell_word};
 
 /// Compiled code lies beside the artifact that it comes from.
 const CACHE_FOLDER: &str = "build/compiled";
@@ -37,10 +37,21 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let project = Project::open(&arguments.folder)?;
     require_built(&project.folder, &project.description.artifact)?;
+    require_pulled(&project.description)?;
     let driver = driver_of(&project).map_err(|error| load_failure(&error))?;
     let outcome = execute(driver.as_ref(), &project, arguments)?;
     show(&outcome, project.description.program.limits.fuel, output);
     Ok(())
+}
+
+/// Operators fetch an image from its registry by themselves; here it is fetched by command, and then run as it is.
+fn require_pulled(description: &Description) -> Result<(), Failure> {
+    let (folder, Some(reference)) = (&description.artifact, &description.reference) else { return Ok(()) };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let message = format!("the image is not here: {} does not exist", folder.display());
+    Err(Failure::input(message, format!("vouch image pull {reference} --out {}", shell_word(folder))))
 }
 
 fn driver_of(project: &Project) -> Result<Box<dyn Driver>, LoadError> {
@@ -97,10 +108,6 @@ pub fn printable(message: &str) -> String {
 pub fn load_failure(error: &LoadError) -> Failure {
     let message = chain_of(error);
     match error {
-        LoadError::Missing(_) => {
-            let hint = "operators fetch an image from its registry; to run it here: `vouch image pull NAME@sha256:DIGEST --out build/image` in the app's folder";
-            Failure::input(message, hint)
-        }
         LoadError::Compile(_) | LoadError::File { .. } | LoadError::Machine { .. } => {
             Failure::host(message, "`vouch doctor` checks this machine")
         }
