@@ -25,13 +25,13 @@ use vouch_oci::{
 use crate::{
     artifact,
     driver::{Driver, HostFailure, LoadError, Loaded, Outcome, RunInput, Status},
-    program::{Interface, Program},
+    program::{self, Interface, Program},
 };
 
 pub use vouch_oci::container::{Files, Variation, child_main as supervisor_child_main};
 
 /// The runtime id of this driver: version of what a container is given, processor, version of the settings.
-pub const RUNTIME: &str = "oci-1/x86-64/1";
+pub const RUNTIME: &str = program::CONTAINER_RUNTIME;
 
 /// Bytes of temporary files, at most; they count as memory too.
 const TMP_BYTES_MAX: u64 = 64 << 20;

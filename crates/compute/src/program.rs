@@ -12,29 +12,30 @@
 //! fuel = 10000000000
 //! ```
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use alloy_primitives::{B256, keccak256};
 use alloy_sol_types::SolValue;
 use serde::Deserialize;
-use vouch_oci::image::{self, Digest, Layout};
 
-use crate::{artifact, oci, wasm};
+use crate::artifact;
+
+mod description;
+
+pub use description::Description;
+
+/// The runtime id of WebAssembly programs: engine line, compilation target (x86-64-v2) and version of the engine's settings.
+pub const WASM_RUNTIME: &str = "wasmtime-48/x86-64/1";
+/// The runtime id of containers: version of what a container is given, processor, version of the settings.
+pub const CONTAINER_RUNTIME: &str = "oci-1/x86-64/1";
 
 /// Arguments or environment entries a program may have.
 pub const ENTRIES_MAX: usize = 64;
 /// Bytes of one argument or environment entry.
 pub const ENTRY_BYTES_MAX: usize = 4_096;
-/// Bytes of a release description.
-const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
 /// Fuel that one millisecond of the wall-clock limit may stand for. A unit of fuel takes 0.1 to 1 ns, so that a host a
 /// hundred times slower than usual still runs out of fuel, which it may sign, before it runs out of time, which it may not.
 const FUEL_PER_MS_MAX: u64 = 100_000;
-/// Where the image of a registry is kept, beside the description.
-const PULLED_FOLDER: &str = "build/image";
 
 /// How a program takes a request and gives its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -103,7 +104,7 @@ impl Default for Limits {
 /// A program that a driver can load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Engine, target and settings, such as [`wasm::RUNTIME`].
+    /// Engine, target and settings, such as [`WASM_RUNTIME`].
     pub runtime: String,
     /// SHA-256 of the artifact.
     pub artifact_digest: B256,
@@ -115,17 +116,6 @@ pub struct Program {
     pub env: BTreeMap<String, String>,
     /// Limits of one run.
     pub limits: Limits,
-}
-
-/// A release description: a checked program and where its artifact lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The program.
-    pub program: Program,
-    /// The artifact's file; of a container, its image layout.
-    pub artifact: PathBuf,
-    /// Where the image comes from, if not from this machine: a name with a digest in a registry.
-    pub reference: Option<String>,
 }
 
 /// Why a release description is refused.
@@ -163,118 +153,11 @@ pub enum Error {
     Image(#[from] vouch_oci::image::Error),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
-    runtime: Option<String>,
-    artifact: Option<PathBuf>,
-    image: Option<String>,
-    interface: Option<Interface>,
-    #[serde(default)]
-    args: Vec<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    #[serde(default)]
-    limits: RawLimits,
-}
-
-/// What a description says of limits; the rest is the kind's default.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct RawLimits {
-    fuel: Option<u64>,
-    memory_bytes: Option<u64>,
-    payload_bytes: Option<u64>,
-    output_bytes: Option<u64>,
-    wall_millis: Option<u64>,
-    cpu_millis: Option<u64>,
-    pids: Option<u32>,
-}
-
-impl RawLimits {
-    fn or(&self, default: Limits) -> Limits {
-        Limits {
-            fuel: self.fuel.unwrap_or(default.fuel),
-            memory_bytes: self.memory_bytes.unwrap_or(default.memory_bytes),
-            payload_bytes: self.payload_bytes.unwrap_or(default.payload_bytes),
-            output_bytes: self.output_bytes.unwrap_or(default.output_bytes),
-            wall_millis: self.wall_millis.unwrap_or(default.wall_millis),
-            cpu_millis: self.cpu_millis.unwrap_or(default.cpu_millis),
-            pids: self.pids.unwrap_or(default.pids),
-        }
-    }
-}
-
-impl Description {
-    /// Reads `vouch.toml` (or what it is called) and finds the digest of the artifact that it names.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let raw = read_raw(path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let found = match (raw.artifact, raw.image) {
-            (Some(artifact), None) => Artifact::file(folder.join(artifact))?,
-            (None, Some(image)) => Artifact::image(folder, image)?,
-            _ => return Err(value("artifact", "or `image` must be given, and only one of them")),
-        };
-        let runtime = raw.runtime.unwrap_or_else(|| found.runtime.to_owned());
-        let kind = Kind::of(&runtime);
-        check("runtime", kind == Kind::of(found.runtime), || {
-            format!("`{runtime}` does not run what is named; leave it out, or name a `{}`", found.runtime)
-        })?;
-        let program = Program {
-            artifact_digest: found.digest,
-            interface: raw.interface.unwrap_or(Interface::Command),
-            args: raw.args,
-            env: raw.env,
-            limits: raw.limits.or(Limits::of(kind)),
-            runtime,
-        };
-        program.validate()?;
-        program.limits.check_calibration()?;
-        Ok(Self { program, artifact: found.path, reference: found.reference })
-    }
-}
-
-/// What a description names as its artifact.
-struct Artifact {
-    runtime: &'static str,
-    digest: B256,
-    path: PathBuf,
-    reference: Option<String>,
-}
-
-impl Artifact {
-    fn file(path: PathBuf) -> Result<Self, Error> {
-        Ok(Self { runtime: wasm::RUNTIME, digest: artifact::digest_of(&path)?, path, reference: None })
-    }
-
-    /// A name with a digest is an image in a registry, anything else a layout on this machine.
-    fn image(folder: &Path, image: String) -> Result<Self, Error> {
-        if let Some((_, digest)) = image.split_once('@') {
-            let digest: Digest = digest.parse()?;
-            let path = folder.join(PULLED_FOLDER);
-            return Ok(Self { runtime: oci::RUNTIME, digest: B256::new(digest.bytes()), path, reference: Some(image) });
-        }
-        let path = folder.join(image);
-        let digest = image::default_digest(&Layout::open(&path)?)?;
-        Ok(Self { runtime: oci::RUNTIME, digest: B256::new(digest.bytes()), path, reference: None })
-    }
-}
-
-fn read_raw(path: &Path) -> Result<Raw, Error> {
-    let file_error = |source| Error::File { path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(file_error)?.len();
-    check("description", size <= DESCRIPTION_BYTES_MAX, || {
-        format!("has {size} bytes, at most {DESCRIPTION_BYTES_MAX} are read")
-    })?;
-    let text = std::fs::read_to_string(path).map_err(file_error)?;
-    toml::from_str(&text).map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })
-}
-
 impl Program {
     /// A wasm `command` program with default limits.
     pub fn command(artifact_digest: B256) -> Self {
         Self {
-            runtime: wasm::RUNTIME.to_owned(),
+            runtime: WASM_RUNTIME.to_owned(),
             artifact_digest,
             interface: Interface::Command,
             args: Vec::new(),

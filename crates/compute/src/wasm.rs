@@ -16,7 +16,7 @@ use wasmtime::Engine;
 use crate::{
     artifact,
     driver::{Driver, LoadError, Loaded},
-    program::{Interface, Program},
+    program::{self, Interface, Program},
 };
 
 mod cache;
@@ -31,7 +31,7 @@ mod state;
 pub use compile::{Compiler, compile_child_main};
 
 /// The runtime id of this driver: engine line, compilation target (x86-64-v2) and version of the engine's settings.
-pub const RUNTIME: &str = "wasmtime-48/x86-64/1";
+pub const RUNTIME: &str = program::WASM_RUNTIME;
 
 /// What a program finds as its own name, its zeroth argument.
 const PROGRAM_NAME: &str = "program";

@@ -70,7 +70,7 @@ fn arguments_and_environment_enter_the_identity() {
 fn the_signed_record_names_everything_that_runs() {
     let program = Program::command(B256::repeat_byte(1));
     let signed = program.signed();
-    assert_eq!((signed.runtime.as_str(), signed.interface_name.as_str()), (wasm::RUNTIME, "command"));
+    assert_eq!((signed.runtime.as_str(), signed.interface_name.as_str()), (WASM_RUNTIME, "command"));
     assert_eq!((signed.limits.fuel, signed.limits.cpu_millis), (program.limits.fuel, 0));
     let changed = Program { args: vec!["x".into()], ..program };
     assert_ne!(changed.signed().id(), signed.id());
@@ -95,7 +95,10 @@ fn an_image_runs_in_a_container_by_the_digest_of_its_layout() {
     std::fs::write(&path, "image = \"image\"\n[limits]\npids = 9").unwrap();
     let digest = layout(folder.path());
     let description = Description::read(&path).unwrap();
-    assert_eq!((description.program.runtime.as_str(), description.program.artifact_digest), (oci::RUNTIME, digest));
+    assert_eq!(
+        (description.program.runtime.as_str(), description.program.artifact_digest),
+        (CONTAINER_RUNTIME, digest)
+    );
     let signed = description.program.signed().limits;
     assert_eq!((signed.fuel, signed.cpu_millis, signed.pids), (0, 1_000, 9));
 }
@@ -136,6 +139,6 @@ fn a_description_names_one_artifact_and_a_runtime_that_runs_it() {
     let both = refused("artifact = \"a.wasm\"\nimage = \"image\"");
     assert!(both.contains("only one"), "{both}");
     assert!(refused("interface = \"command\"").contains("`image`"));
-    let wrong = refused(&format!("artifact = \"a.wasm\"\nruntime = \"{}\"", oci::RUNTIME));
+    let wrong = refused(&format!("artifact = \"a.wasm\"\nruntime = \"{}\"", CONTAINER_RUNTIME));
     assert!(wrong.contains("does not run what is named"), "{wrong}");
 }
