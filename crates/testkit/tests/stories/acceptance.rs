@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use alloy_primitives::hex;
 use serde_json::Value;
 use tokio::process::Child;
 use vouch_api::{AppView, Problem, ProblemCode, ReleaseView};
+use vouch_compute::artifact;
 use vouch_compute::oci::{self, OciDriver};
-use vouch_oci::image::{Process, pack};
+use vouch_oci::image::{Layout, Process, default_digest, pack};
 use vouch_testkit::cloud::vouch_binary;
 
 use crate::world::{World, wait_for, world_of};
@@ -51,6 +53,7 @@ async fn operators_that_take_their_acceptance_back_count_no_more_and_nobody_is_l
         return;
     }
     let world = world_of(write_project).await;
+    only_parts_of_published_images_are_taken(&world).await;
     world.call("all of them").await;
     let first = verified(&world, "all of them").await;
     assert_eq!(first["operators"], 4);
@@ -76,6 +79,26 @@ async fn operators_that_take_their_acceptance_back_count_no_more_and_nobody_is_l
     wait_for("nobody to accept it", async || release(&world).await.accepters.is_empty()).await;
     refused_at_once(&world).await;
     world.cloud.stop().await.unwrap();
+}
+
+/// A gateway's disk is for what somebody paid the chain to name.
+async fn only_parts_of_published_images_are_taken(world: &World) {
+    let put = async |bytes: &[u8]| {
+        let url = format!("{}/v1/artifacts/{}", world.cloud.description.gateway, artifact::digest(bytes));
+        reqwest::Client::new().put(url).body(bytes.to_vec()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(put(b"nobody asked for this").await, 404);
+    let layout = world.folder.path().join("app/image");
+    let image = Layout::open(&layout).and_then(|layout| default_digest(&layout)).unwrap();
+    let parts = oci::parts(&layout, image.bytes().into()).unwrap();
+    assert_eq!(parts.len(), 3, "manifest, configuration, layer");
+    let stored = world.cloud.folder().join("data/gateway/artifacts");
+    for (part, _) in parts {
+        // Whatever order they come in: what is here already is taken again, and what is missing is known.
+        std::fs::remove_file(stored.join(hex::encode(part))).unwrap();
+        assert_eq!(put(&oci::read_part(&layout, part).unwrap()).await, 204, "{part}");
+        assert_eq!(put(&oci::read_part(&layout, part).unwrap()).await, 204, "{part} again");
+    }
 }
 
 /// Starts an operator's node again with a policy by which its stake answers for no container.
