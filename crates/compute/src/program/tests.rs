@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 fn describe(text: &str) -> Result<Description, Error> {
