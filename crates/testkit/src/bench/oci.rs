@@ -12,7 +12,7 @@ use alloy_primitives::B256;
 use anyhow::{Context, Result, ensure};
 use vouch_compute::driver::{Driver, Loaded, RunInput, Status};
 use vouch_compute::oci::{self, OciDriver};
-use vouch_compute::program::{Kind, Limits, Program};
+use vouch_compute::program::{Interface, Kind, Limits, Program};
 use vouch_oci::image::{Process, pack};
 
 use super::figures::{Figures, Target};
@@ -98,7 +98,7 @@ fn limits() -> Limits {
 /// Runs once; how long it took.
 fn run(loaded: &dyn Loaded) -> Result<Duration> {
     let start = Instant::now();
-    let outcome = loaded.run(&RunInput { payload: b"", time: 1_800_000_000, seed: B256::ZERO })?;
+    let outcome = loaded.run(&RunInput { payload: alone::PAYLOAD, time: 1_800_000_000, seed: B256::ZERO })?;
     let took = start.elapsed();
     ensure!(outcome.status == Status::Ok, "the program ended with {:?}", outcome.status);
     Ok(took)
@@ -153,6 +153,19 @@ fn starts(bench: &Bench, figures: &mut Figures) -> Result<()> {
     }
     let wasm = alone::measure(&bench.folder.join("wasm"))?;
     let noop = wasm.iter().find(|speed| speed.program == "noop").context("the no-op was not measured")?;
+    let served = bench.driver.load(
+        &Program { interface: Interface::Http, ..program(bench.digest, &["serve"], limits()) },
+        &bench.folder.join("image"),
+    )?;
+    run(&*served)?;
+    let served = median((0..STARTS).map(|_| run(&*served)).collect::<Result<_>>()?);
+    figures.ratio(
+        "call of a kept container over http (baseline: of a fresh one)",
+        millis(served),
+        "ms",
+        millis(own),
+        Target::None,
+    );
     figures.ratio(
         "call of a container (baseline: of a WebAssembly program)",
         millis(own),
