@@ -91,7 +91,7 @@ test-contracts: setup ## Run the Solidity tests
 .PHONY: test-rust
 test-rust: setup $(REFEREE) ## Run the Rust tests
 	$(BUILD)
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-examples
 test-examples: examples/referee/node_modules/.package-lock.json ## Run the examples' own tests

@@ -12,7 +12,7 @@ use alloy_primitives::B256;
 use tempfile::TempDir;
 use vouch_compute::{
     driver::{
-        Driver, DriverSet, HostFailure, LoadError, Loaded, Status,
+        Driver, DriverSet, LoadError, Loaded, Status,
         kit::{self, Case},
     },
     oci::{self, OciDriver},
@@ -181,7 +181,8 @@ fn a_program_that_does_not_listen_is_no_server() {
     let Some(bench) = Bench::new() else { return };
     for interface in [Interface::Http, Interface::Performer] {
         let loaded = bench.try_load(&Program { interface, ..bench.program("echo") }).unwrap();
-        let failure = kit::run(&loaded, b"hello").unwrap_err();
-        assert!(matches!(&failure, HostFailure::Resources(reason) if reason.contains("$PORT")), "{failure}");
+        let outcome = kit::run(&loaded, b"hello").unwrap();
+        assert_eq!(outcome.status, Status::Trap, "{outcome:?}");
+        assert!(outcome.message.as_ref().unwrap().contains("instead of serving"), "{outcome:?}");
     }
 }
