@@ -400,7 +400,7 @@ mod tests {
         let mut trailing = call(1).encode();
         trailing.push(0);
         assert_eq!(Call::decode(&trailing), Err(Error::Malformed));
-        assert_eq!(Call::decode(&[2, 0]), Err(Error::Version { found: Some(2) }));
+        assert_eq!(Call::decode(&[VERSION + 1, 0]), Err(Error::Version { found: Some(VERSION + 1) }));
         assert_eq!(Call::decode(&[]), Err(Error::Version { found: None }));
     }
 
