@@ -40,6 +40,9 @@ use crate::{
 const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// How often it is looked whether the program listens.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(10);
+/// Attempts become rarer up to this, which must be longer than the time after which programs count as not waiting for their
+/// peer: a program that sleeps before it listens sees no time pass otherwise, and sleeps for ever.
+const ATTEMPT_PAUSE_MAX: Duration = Duration::from_millis(160);
 /// How long a program whose connection broke may take to be found dead.
 const DEATH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The end of what a program said that is kept.
@@ -330,12 +333,14 @@ pub(super) type Answer = Result<Vec<u8>, String>;
 
 /// Tries until the program can be asked.
 async fn attempts(service: &ServiceJob, peer: &Peer, obstacle: &mut String) {
+    let mut pause = ATTEMPT_PAUSE;
     loop {
         match attempt(service, peer).await {
             Ok(()) => return,
             Err(reason) => *obstacle = reason,
         }
-        sleep(ATTEMPT_PAUSE).await;
+        sleep(pause).await;
+        pause = ATTEMPT_PAUSE_MAX.min(pause * 2);
     }
 }
 
