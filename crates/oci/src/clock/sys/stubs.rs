@@ -48,6 +48,23 @@ pub(in crate::clock) fn stubs() -> (&'static [u8], [Stub; 6]) {
 
 global_asm!(
     ".pushsection .rodata.vouch_stubs, \"a\"",
+    // Of this library alone, but not of one object file: an optimised build refers to them from others.
+    ".globl vouch_stubs",
+    ".hidden vouch_stubs",
+    ".globl vouch_stub_clock_gettime",
+    ".hidden vouch_stub_clock_gettime",
+    ".globl vouch_stub_gettimeofday",
+    ".hidden vouch_stub_gettimeofday",
+    ".globl vouch_stub_time",
+    ".hidden vouch_stub_time",
+    ".globl vouch_stub_clock_getres",
+    ".hidden vouch_stub_clock_getres",
+    ".globl vouch_stub_getcpu",
+    ".hidden vouch_stub_getcpu",
+    ".globl vouch_stub_getrandom",
+    ".hidden vouch_stub_getrandom",
+    ".globl vouch_stubs_end",
+    ".hidden vouch_stubs_end",
     ".balign 16",
     "vouch_stubs:",
     // int clock_gettime(clockid_t clock [edi], struct timespec *answer [rsi])
