@@ -131,6 +131,7 @@ check-licences:
 
 .PHONY: nightly
 nightly: setup $(REFEREE) ## The slow, deep tests
+	cargo build --locked --release -p vouch -p vouch-testkit --bins
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --log-level error check bans licenses sources
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
