@@ -99,7 +99,8 @@ test-examples: examples/referee/node_modules/.package-lock.json ## Run the examp
 	cd examples/referee-rust && cargo build --locked --release && node --test test/
 
 .PHONY: interop
-interop: ## Run programs of other people's making against this cloud (a performer in Python; needs root and Debian)
+interop: ## Run programs of other people's making against this cloud (a performer in Python, a container engine; needs root, Debian and Docker, Podman or Buildah)
+	VOUCH_CONTAINER_ENGINE=1 cargo test --locked -p vouch a_real_engine_builds
 	tests/interop/performer-python/prepare.sh $(OUT)/interop/performer-python
 	VOUCH_PERFORMER_PYTHON=$(OUT)/interop/performer-python cargo test --locked -p vouch-oci --test performer
 

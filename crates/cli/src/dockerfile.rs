@@ -245,6 +245,26 @@ esac
         }
     }
 
+    /// Run by `make interop`, because it leaves layers in the engine's own store.
+    #[test]
+    fn a_real_engine_builds() {
+        if std::env::var_os("VOUCH_CONTAINER_ENGINE").is_none() {
+            eprintln!("skipped: VOUCH_CONTAINER_ENGINE is not set; `make interop` sets it");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("Dockerfile"), "FROM scratch\nCOPY data /data\nENTRYPOINT [\"/data\"]\n").unwrap();
+        std::fs::write(path("data"), "not run").unwrap();
+        std::fs::create_dir(path("out")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let built = runtime
+            .block_on(build_in(None, &path("Dockerfile"), folder.path(), &path("out")))
+            .expect("an engine works here");
+        let layout = Layout::open(&built.archive).unwrap();
+        assert_eq!(default_digest(&layout).unwrap(), built.digest);
+    }
+
     #[test]
     fn without_an_engine_it_says_why() {
         let message = |engines: &[(&str, bool)]| Bench::new(engines).build().unwrap_err().message().to_owned();

@@ -117,6 +117,18 @@ fn the_images_own_command_runs_when_the_program_names_none() {
 }
 
 #[test]
+fn an_image_that_was_deleted_is_loaded_again() {
+    let Some(bench) = Bench::new() else { return };
+    let program = bench.program("echo");
+    let loaded = bench.try_load(&program).unwrap();
+    assert!(loaded.is_whole());
+    std::fs::remove_dir_all(bench.folder.path().join("images")).unwrap();
+    std::fs::create_dir(bench.folder.path().join("images")).unwrap();
+    assert!(!loaded.is_whole());
+    assert_eq!(kit::run(&bench.try_load(&program).unwrap(), b"hello").unwrap().output, b"hello");
+}
+
+#[test]
 fn what_cannot_be_run_here_is_refused_by_name() {
     let Some(bench) = Bench::new() else { return };
     let program = bench.program("echo");

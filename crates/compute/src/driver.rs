@@ -38,6 +38,11 @@ pub trait Driver: Send + Sync {
 pub trait Loaded: Send + Sync {
     /// Runs one request to its end. Blocks for up to the program's wall-clock limit.
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure>;
+
+    /// Whether what it runs from is still there; once it is not, it must be loaded again.
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// All that a program can observe of a request.

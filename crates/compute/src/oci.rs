@@ -87,7 +87,7 @@ impl OciDriver {
         }
         let (settings, image) = self.unpack(program, artifact)?;
         let prepared = self.runtime.prepare(settings).map_err(|error| LoadError::Artifact(error.to_string()))?;
-        Ok(VariedImage(LoadedImage { prepared, _image: image }))
+        Ok(VariedImage(LoadedImage { prepared, image }))
     }
 
     fn unpack(&self, program: &Program, artifact: &Path) -> Result<(Settings, Unpacked), LoadError> {
@@ -129,13 +129,13 @@ impl OciDriver {
     ) -> Result<Arc<dyn Loaded>, container::Error> {
         let served = match interface {
             Interface::Command => {
-                return Ok(Arc::new(LoadedImage { prepared: self.runtime.prepare(settings)?, _image: image }));
+                return Ok(Arc::new(LoadedImage { prepared: self.runtime.prepare(settings)?, image }));
             }
             Interface::Http => container::Interface::Http,
             Interface::Performer => container::Interface::Performer,
         };
         let service = self.runtime.service(settings, served, ServiceSettings::default())?;
-        Ok(Arc::new(LoadedService { service, _image: image }))
+        Ok(Arc::new(LoadedService { service, image }))
     }
 }
 
@@ -143,12 +143,16 @@ impl OciDriver {
 struct LoadedImage {
     prepared: Prepared,
     /// Kept, so that the cache keeps it too.
-    _image: Unpacked,
+    image: Unpacked,
 }
 
 impl Loaded for LoadedImage {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
         self.prepared.run(&observed(input)).map(outcome).map_err(failure)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.image.root.is_dir()
     }
 }
 
@@ -166,12 +170,16 @@ impl VariedImage {
 /// A container that is kept and asked again and again: what it answers can be attested, and nobody is slashed for it.
 struct LoadedService {
     service: Service,
-    _image: Unpacked,
+    image: Unpacked,
 }
 
 impl Loaded for LoadedService {
     fn run(&self, input: &RunInput<'_>) -> Result<Outcome, HostFailure> {
         self.service.call(&observed(input)).map(outcome).map_err(failure)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.image.root.is_dir()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operator runs and answers for: its policy, applied to the releases of the apps that it has joined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,9 @@ use crate::programs::ProgramStore;
 
 /// How long to wait before an acceptance that could not be sent is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// What an operator sends within [`WINDOW`] at most: whoever publishes release after release does not empty its account.
+const SENT_MAX: usize = 32;
+const WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// The programs of a node, as far as its operator's policy allows them.
 pub struct AllowedPrograms {
@@ -67,12 +70,32 @@ pub struct Acceptor {
     retry_at: Mutex<HashMap<(AppId, ProgramId), Instant>>,
     /// Releases of which the log says already why they are not accepted.
     told: Mutex<HashSet<(AppId, ProgramId)>>,
+    budget: Mutex<Budget>,
+}
+
+/// When the last transactions were sent.
+#[derive(Debug, Default)]
+struct Budget(VecDeque<Instant>);
+
+impl Budget {
+    /// Takes one of the [`SENT_MAX`] of the last hour, if one is left at `now`.
+    fn take(&mut self, now: Instant) -> bool {
+        while self.0.front().is_some_and(|sent| now.duration_since(*sent) >= WINDOW) {
+            self.0.pop_front();
+        }
+        let is_left = self.0.len() < SENT_MAX;
+        if is_left {
+            self.0.push_back(now);
+        }
+        is_left
+    }
 }
 
 impl Acceptor {
     pub fn new(allowed: Arc<AllowedPrograms>, mirror: Arc<Mirror>, network: Network, sender: Arc<Sender>) -> Self {
         let operator = sender.address();
-        Self { allowed, mirror, network, sender, operator, retry_at: Mutex::default(), told: Mutex::default() }
+        let (retry_at, told, budget) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { allowed, mirror, network, sender, operator, retry_at, told, budget }
     }
 
     /// Brings the chain in line with the policy, for the releases of one app of which the operator is a member. What the
@@ -111,6 +134,12 @@ impl Acceptor {
         if self.network.accepts_lately(set, program, self.operator).await? == wanted {
             return Ok(());
         }
+        if !lock(&self.budget).take(Instant::now()) {
+            let seconds = WINDOW.as_secs();
+            tracing::warn!(%app, %program, wanted, max = SENT_MAX, seconds, "node.executor.program.accept.postpone");
+            lock(&self.retry_at).insert((app, program), Instant::now() + WINDOW / 12);
+            return Ok(());
+        }
         self.network.accept_program(&self.sender, app, program, wanted).await?;
         tracing::info!(%app, %program, accepted = wanted, "node.executor.program.accept");
         Ok(())
@@ -124,4 +153,21 @@ impl Acceptor {
 /// Every change under these locks is complete before anything that could panic.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_sent_within_an_hour_than_the_maximum() {
+        let (mut budget, start) = (Budget::default(), Instant::now());
+        let minute = |minutes: usize| start + Duration::from_secs(60 * minutes as u64);
+        for sent in 0..SENT_MAX {
+            assert!(budget.take(minute(sent)), "{sent}");
+        }
+        assert!(!budget.take(minute(SENT_MAX)));
+        assert!(budget.take(minute(60)), "the first is an hour ago");
+        assert!(!budget.take(minute(60)), "the second is not");
+    }
 }

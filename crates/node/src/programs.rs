@@ -179,7 +179,7 @@ impl Programs for ProgramStore {
     fn load(&self, app: AppId, program: ProgramId) -> Result<Arc<dyn Loaded>, String> {
         let entry = self.entry(program);
         let mut slot = entry.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = slot.as_ref() {
+        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.is_whole()) {
             return Ok(Arc::clone(loaded));
         }
         let loaded = self.prepare(app, program)?;

@@ -154,8 +154,9 @@ impl Observer {
     /// All threads and the calls they wait in, if there was a moment at which every one of them was asleep; else `None`.
     /// `held` are the threads whose call the supervisor holds.
     ///
-    /// Each thread is looked at twice. One that was asleep both times without a switch in between did not run in
-    /// between, so between the last first look and the first second look none ran.
+    /// Every thread is listed and looked at twice. One that was asleep both times without a switch in between did not run
+    /// in between, and one that was made while the first list was read stands in the second; so between the two looks
+    /// none ran.
     pub fn all_asleep(&mut self, held: &[i32]) -> Option<Vec<(Task, Option<Call>)>> {
         if let Some(busy) = self.busy.take()
             && Task::of(busy).is_ok_and(|task| task.state == b'R')
@@ -164,18 +165,22 @@ impl Observer {
             return None;
         }
         let first = self.look(held)?;
-        let mut found = Vec::with_capacity(first.len());
-        for task in first {
+        let mut calls = Vec::with_capacity(first.len());
+        for task in &first {
             let call = Call::of(task.tid).ok()?;
-            let is_held = held.contains(&task.tid);
             let waits = call.is_some_and(|call| call.waits_for_others(task.tgid)) || task.state == b'T';
-            if !(is_held || waits) || Task::of(task.tid).ok()? != task {
+            if !waits && !held.contains(&task.tid) {
                 self.busy = Some(task.tid);
                 return None;
             }
-            found.push((task, call));
+            calls.push(call);
         }
-        Some(found)
+        let second = self.look(held)?;
+        if first != second {
+            self.busy = first.iter().zip(&second).find(|(before, after)| before != after).map(|(_, after)| after.tid);
+            return None;
+        }
+        Some(second.into_iter().zip(calls).collect())
     }
 
     /// Every process of the tree, as far as it can be seen while it lives on.

@@ -18,9 +18,9 @@ use super::supervisor::{Engine, poll};
 use super::window::{self, Clock, READS_PER_BLOCK};
 use super::{Error, Plan};
 
-/// How long the peer must have waited before the programs count as not waiting for it. What it sent has reached them by
-/// then, and has been acknowledged: the kernel puts that off for up to 40 ms (`TCP_DELACK_MIN`), and gRPC's server for
-/// Python was seen to poll for it. Only programs that sleep in a request pay this, once.
+/// How long the peer must have waited before the programs count as not waiting for it: with less, gRPC's server for
+/// Python was seen to lose its turn while it polled. Why it polls for so long was not found out; the kernel may put an
+/// acknowledgement off for 40 ms (`TCP_DELACK_MIN`), and this is longer. Only programs that sleep in a request pay it, once.
 const SETTLED: Duration = Duration::from_millis(60);
 /// How long an order may take: some reads of /proc.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(10);
