@@ -84,3 +84,29 @@ impl Drop for Partial {
         let _ = fs::remove_file(&self.path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Told at once and not when all of it has come: what sends for ever would fill the disk.
+    #[test]
+    fn more_than_a_blob_has_is_refused_as_soon_as_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"abc");
+        let create = |size, bytes_max| Partial::create(folder.path(), digest, size, bytes_max).unwrap();
+        let mut sized = create(Some(3), 100);
+        sized.write(b"ab").unwrap();
+        assert!(matches!(sized.write(b"cd"), Err(Error::Size { expected: 3, found: 4, .. })));
+        drop(sized);
+        let mut unsized_ = create(None, 3);
+        unsized_.write(b"abc").unwrap();
+        assert!(matches!(unsized_.write(b"d"), Err(Error::TooLarge { max: 3, .. })));
+        drop(unsized_);
+        assert!(!folder.path().join(digest.to_hex()).exists());
+        let mut whole = create(Some(3), 100);
+        whole.write(b"abc").unwrap();
+        whole.keep().unwrap();
+        assert_eq!(fs::read(folder.path().join(digest.to_hex())).unwrap(), b"abc");
+    }
+}

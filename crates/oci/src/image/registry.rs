@@ -265,14 +265,19 @@ async fn body(mut response: Response, bytes_max: u64) -> Result<Vec<u8>, Error> 
 }
 
 fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let in_the_clear = attempt.url().scheme() != "https";
-    if attempt.previous().len() > REDIRECTS_MAX {
-        attempt.error("it leads on more than 5 times")
-    } else if in_the_clear && attempt.previous().first().is_some_and(|first| first.scheme() == "https") {
-        attempt.error("it leads from https to http")
-    } else {
-        attempt.follow()
+    match objection(attempt.previous(), attempt.url()) {
+        Some(reason) => attempt.error(reason),
+        None => attempt.follow(),
     }
+}
+
+/// Why a registry is not followed to where it leads.
+fn objection(previous: &[Url], next: &Url) -> Option<&'static str> {
+    if previous.len() > REDIRECTS_MAX {
+        return Some("it leads on more than 5 times");
+    }
+    let was_secret = previous.first().is_some_and(|first| first.scheme() == "https");
+    (was_secret && next.scheme() != "https").then_some("it leads from https to http")
 }
 
 fn refused(url: &Url, status: StatusCode) -> Error {
@@ -303,4 +308,25 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_began_in_secret_is_not_led_into_the_clear() {
+        let urls = |texts: &[&str]| texts.iter().map(|text| Url::parse(text).unwrap()).collect::<Vec<_>>();
+        let objection = |previous: &[&str], next| objection(&urls(previous), &Url::parse(next).unwrap());
+        let https = "https://registry.example/v2/";
+        assert_eq!(objection(&[https], "https://elsewhere.example/"), None);
+        assert_eq!(objection(&["http://localhost:5000/v2/"], "http://localhost:5001/"), None);
+        for next in ["http://registry.example/", "ftp://registry.example/"] {
+            assert_eq!(objection(&[https], next), Some("it leads from https to http"));
+        }
+        assert_eq!(
+            objection(&[https, "https://elsewhere.example/"], "http://elsewhere.example/"),
+            objection(&[https], "http://a.example/")
+        );
+    }
 }

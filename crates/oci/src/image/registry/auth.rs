@@ -75,7 +75,7 @@ async fn token(
 ) -> Result<String, Error> {
     let realm = challenge.parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
     let realm = realm.ok_or_else(|| answer(url, "it names no address for tokens"))?;
-    if realm.scheme() != "https" && (realm.scheme() != "http" || url.scheme() == "https") {
+    if !may_be_told(url, &realm) {
         return Err(answer(url, "it wants to know the user in the clear"));
     }
     let scope = format!("repository:{repository}:pull");
@@ -91,6 +91,11 @@ async fn token(
     let token: Option<Token> = serde_json::from_slice(&body(response, ANSWER_BYTES_MAX).await?).ok();
     let token = token.and_then(|token| token.token.or(token.access_token)).filter(|token| !token.is_empty());
     token.ok_or_else(|| answer(&realm, "it has no token"))
+}
+
+/// Whether a secret that the registry at `url` asks for may go to `realm`: not in the clear, unless it is asked so itself.
+fn may_be_told(url: &Url, realm: &Url) -> bool {
+    realm.scheme() == "https" || (realm.scheme() == "http" && url.scheme() == "http")
 }
 
 fn request<'a>(
@@ -157,6 +162,16 @@ fn value(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_cannot_have_a_password_sent_in_the_clear() {
+        let may = |url, realm| may_be_told(&Url::parse(url).unwrap(), &Url::parse(realm).unwrap());
+        assert!(may("https://a.example/", "https://token.example/"));
+        assert!(may("http://localhost:5000/", "http://localhost:5001/"));
+        assert!(may("http://localhost:5000/", "https://token.example/"));
+        assert!(!may("https://a.example/", "http://token.example/"));
+        assert!(!may("http://localhost:5000/", "file:///etc/passwd"));
+    }
 
     #[test]
     fn challenges_are_read_in_all_their_forms() {
