@@ -34,6 +34,7 @@ use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{CheckError, Memory, Standings};
+use crate::machine::Machine;
 use crate::store::{Error as StoreError, Identity};
 use crate::wire::{Answer, Call, Refusal, Signer};
 use results::Results;
@@ -101,6 +102,7 @@ pub struct Keys {
 
 /// What an executor works with.
 pub struct Parts {
+    pub machine: Machine,
     pub chain: Arc<dyn ChainView>,
     pub peers: Arc<dyn Peers>,
     pub programs: Arc<dyn Programs>,
@@ -129,6 +131,7 @@ pub struct Executor {
 /// What all rounds share.
 struct Inner {
     config: Config,
+    machine: Machine,
     chain: Arc<dyn ChainView>,
     programs: Arc<dyn Programs>,
     srs: Arc<Srs>,
@@ -151,11 +154,11 @@ impl Executor {
                 return Err(Error::Config { field, min: 1 });
             }
         }
-        let Parts { chain, peers, programs, srs, keys } = parts;
+        let Parts { machine, chain, peers, programs, srs, keys } = parts;
         vouch_core::ecdsa::address(&keys.transport)?;
         let operator = keys.bls.public_key().operator_id();
         let identity = Identity::new("executor", chain.chain_id(), chain.registry(), operator.into());
-        let store = ExecutorStore::open(&config.folder, &identity, chain.head().number)?;
+        let store = ExecutorStore::open(machine.files(), &config.folder, &identity, chain.head().number)?;
         let memory = Arc::new(ExecutorMemory { store, key: keys.bls, operator });
         let (own_memory, own_chain) = (Arc::clone(&memory), Arc::clone(&chain));
         let inner = Inner {
@@ -166,6 +169,7 @@ impl Executor {
             transport: keys.transport,
             separator: crate::request::separator(&*chain),
             config,
+            machine,
             chain,
             programs,
             srs,
@@ -206,7 +210,7 @@ impl Executor {
     pub async fn tick(&self) {
         self.inner.standings.ask_peers().await;
         let inner = Arc::clone(&self.inner);
-        let kept = tokio::task::spawn_blocking(move || certified::housekeep(&inner)).await;
+        let kept = self.inner.machine.blocking(move || certified::housekeep(&inner)).await;
         if let Ok(Err(error)) = kept {
             tracing::error!(%error, "executor.store.flush failed");
         }
@@ -290,8 +294,11 @@ impl Inner {
     }
 }
 
-/// Runs blocking work of `inner`; a panic in it refuses this call only.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
+/// Runs work that blocks; a panic in it refuses this call only.
+async fn blocking<T: Send + 'static>(
+    machine: Machine,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = machine.blocking(work).await;
     done.unwrap_or_else(|error| Err(Refusal::HostFailure(error.to_string())))
 }

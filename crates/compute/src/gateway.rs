@@ -28,13 +28,13 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use vouch_coding::Srs;
 use vouch_core::{AppId, Batch, OperatorId, RequestId, VerifiedCertificate, ecdsa};
 
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
+use crate::machine::Machine;
 use crate::wire::{Answer, Call, Refusal, SignedRequest};
 use queue::Limits;
 use receipt::Receipt;
@@ -90,6 +90,7 @@ impl Config {
 
 /// What a gateway works with.
 pub struct Parts {
+    pub machine: Machine,
     pub chain: Arc<dyn ChainView>,
     pub peers: Arc<dyn Peers>,
     /// What batch data is committed with.
@@ -184,24 +185,25 @@ impl Gateway {
         let id = signed.request.id();
         // An answer after the request's deadline is worth nothing, so nobody waits for one.
         let left = signed.request.deadline.saturating_sub(self.shared.chain.clock());
-        let deadline = Instant::now() + self.shared.config.call_timeout.min(Duration::from_secs(left));
+        let machine = &self.shared.machine;
+        let deadline = machine.now() + self.shared.config.call_timeout.min(Duration::from_secs(left));
         let admission = Arc::clone(&self.shared);
-        let admitted = tokio::task::spawn_blocking(move || admission.admit(id, signed, deadline)).await;
+        let admitted = machine.blocking(move || admission.admit(id, signed, deadline)).await;
         let mut outcome = match admitted.map_err(|error| CallError::Gateway(error.to_string()))?? {
             Admitted::Receipt(receipt) => return Ok(receipt),
             Admitted::Waiting(outcome) => outcome,
         };
-        match tokio::time::timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
-            Ok(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(self.shared.callers.no_quorum(id))),
-            Ok(Err(_)) => Err(CallError::Gateway("the call was given up".into())),
-            Err(_) => Err(self.shared.callers.no_quorum(id)),
+        match machine.timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
+            Some(Ok(outcome)) => outcome.clone().unwrap_or_else(|| Err(self.shared.callers.no_quorum(id))),
+            Some(Err(_)) => Err(CallError::Gateway("the call was given up".into())),
+            None => Err(self.shared.callers.no_quorum(id)),
         }
     }
 
     /// The receipt of a request that was certified earlier.
     pub async fn receipt(&self, request: RequestId) -> Result<Option<Arc<Receipt>>, CallError> {
         let shared = Arc::clone(&self.shared);
-        let found = tokio::task::spawn_blocking(move || shared.stored_receipt(request)).await;
+        let found = self.shared.machine.blocking(move || shared.stored_receipt(request)).await;
         found.map_err(|error| CallError::Gateway(error.to_string()))?
     }
 
@@ -210,7 +212,7 @@ impl Gateway {
         let answer = match Call::decode(body) {
             Ok(call) => {
                 let shared = Arc::clone(&self.shared);
-                let answered = tokio::task::spawn_blocking(move || shared.answer(&call)).await;
+                let answered = self.shared.machine.blocking(move || shared.answer(&call)).await;
                 answered.unwrap_or_else(|error| Answer::Refused(Refusal::HostFailure(error.to_string())))
             }
             Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
@@ -234,7 +236,7 @@ impl Gateway {
     pub async fn tick(&self) {
         self.shared.standings.ask_peers().await;
         let shared = Arc::clone(&self.shared);
-        let kept = tokio::task::spawn_blocking(move || shared.housekeep()).await;
+        let kept = self.shared.machine.blocking(move || shared.housekeep()).await;
         if let Ok(Err(error)) = kept {
             tracing::error!(%error, "gateway.store failed");
         }

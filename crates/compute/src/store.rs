@@ -13,6 +13,8 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Files;
+
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const IDENTITY_KEY: &str = "identity";
 const CREATED_KEY: &str = "created";
@@ -35,9 +37,6 @@ pub enum Error {
     /// Reading or writing failed.
     #[error("store {path} cannot be read or written", path = path.display())]
     Io { path: PathBuf, source: Box<redb::Error> },
-    /// The folder of the file could not be created.
-    #[error("folder of store {path} cannot be created", path = path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
 }
 
 /// Whose store it is.
@@ -79,11 +78,8 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens the store at `path`, or creates it, remembering `finalized_block` (the newest one known now) as its birth.
-    pub fn open(path: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::Folder { path: path.to_owned(), source })?;
-        }
-        let database = open_checked(path)?;
+    pub fn open(files: &dyn Files, path: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
+        let database = open_checked(files, path)?;
         let mut store = Self { database, path: path.to_owned(), created_at_block: finalized_block };
         store.created_at_block = store.claim(identity, finalized_block)?;
         Ok(store)
@@ -174,9 +170,9 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Opens and checks the whole file. The library may panic on content that it could never have written: caught here, since
 /// for the operator that is a damaged file like any other.
-fn open_checked(path: &Path) -> Result<Database, Error> {
+fn open_checked(files: &dyn Files, path: &Path) -> Result<Database, Error> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let mut database = Database::create(path)?;
+        let mut database = files.open(path)?;
         let clean = database.check_integrity()?;
         Ok::<_, redb::Error>((database, clean))
     }));
@@ -210,6 +206,7 @@ fn classify(path: &Path, source: redb::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::LocalFiles;
 
     const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("things");
 
@@ -218,7 +215,7 @@ mod tests {
     }
 
     fn filled(path: &Path) {
-        let store = Store::open(path, &identity(1), 7).unwrap();
+        let store = Store::open(&LocalFiles, path, &identity(1), 7).unwrap();
         for round in 0..40u64 {
             store
                 .write(|transaction| {
@@ -234,16 +231,16 @@ mod tests {
     fn a_store_remembers_the_block_of_its_creation() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/er/store.redb");
-        drop(Store::open(&path, &identity(1), 7).unwrap());
-        assert_eq!(Store::open(&path, &identity(1), 99).unwrap().created_at_block(), 7);
+        drop(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap());
+        assert_eq!(Store::open(&LocalFiles, &path, &identity(1), 99).unwrap().created_at_block(), 7);
     }
 
     #[test]
     fn a_store_of_another_key_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
-        drop(Store::open(&path, &identity(1), 7).unwrap());
-        let error = Store::open(&path, &identity(2), 7).unwrap_err();
+        drop(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap());
+        let error = Store::open(&LocalFiles, &path, &identity(2), 7).unwrap_err();
         assert!(matches!(&error, Error::Foreign { .. }) && error.to_string().contains("store.redb"), "{error}");
     }
 
@@ -251,8 +248,8 @@ mod tests {
     fn a_store_in_use_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
-        let _held = Store::open(&path, &identity(1), 7).unwrap();
-        assert!(matches!(Store::open(&path, &identity(1), 7).unwrap_err(), Error::InUse { .. }));
+        let _held = Store::open(&LocalFiles, &path, &identity(1), 7).unwrap();
+        assert!(matches!(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap_err(), Error::InUse { .. }));
     }
 
     #[test]
@@ -263,7 +260,7 @@ mod tests {
         let good = std::fs::read(&path).unwrap();
         let check = |name: &str, bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            let error = Store::open(&path, &identity(1), 7).unwrap_err();
+            let error = Store::open(&LocalFiles, &path, &identity(1), 7).unwrap_err();
             let named = matches!(&error, Error::Damaged { path, .. } if path.ends_with("store.redb"));
             assert!(named, "{name}: {error:?}");
         };

@@ -16,6 +16,7 @@ use vouch_coding::Srs;
 use vouch_compute::driver::{Driver, DriverSet, LoadError};
 use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::lane::chain::ChainView;
+use vouch_compute::machine::Machine;
 use vouch_compute::oci::{self, OciDriver};
 use vouch_compute::wasm::{self, WasmDriver};
 use vouch_core::bls::SecretKey;
@@ -237,6 +238,7 @@ impl ExecutorRole {
         settings.restored = self.restored;
         let chain: Arc<dyn ChainView> = Arc::clone(&self.mirror) as _;
         let parts = executor::Parts {
+            machine: Machine::local(),
             chain,
             peers: Arc::clone(&self.peers) as _,
             programs: Arc::clone(&self.programs) as _,

@@ -11,6 +11,7 @@ use vouch_chain::{Network, Sender};
 use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::LaneKey;
 use vouch_compute::lane::chain::ChainView;
+use vouch_compute::machine::Machine;
 use vouch_core::AppId;
 
 use crate::config::GatewayConfig;
@@ -43,6 +44,7 @@ impl GatewayRole {
         let gateway = Gateway::open(
             settings,
             gateway::Parts {
+                machine: Machine::local(),
                 chain,
                 peers: Arc::clone(&parts.peers) as _,
                 srs: Arc::clone(&parts.srs),

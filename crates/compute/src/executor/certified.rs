@@ -20,7 +20,7 @@ const PRUNE_MAX: usize = 256;
 /// Anything else, and any second version, is kept only if the certificate holds.
 pub async fn certify(inner: &Arc<Inner>, call: CertifyCall) -> Result<Answer, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || {
+    blocking(inner.machine.clone(), move || {
         let failed = |error: Error| inner.store_failed(&error);
         let hash = call.header.hash();
         let kept = inner.store().certified(hash).map_err(failed)?;
@@ -90,7 +90,7 @@ fn holdings(inner: &Inner, call: &CertifyCall) -> Vec<(Signer, Holding)> {
 /// The newest batch of each lane that carries the signer's signature.
 pub async fn held(inner: &Arc<Inner>, signer: Signer) -> Result<Answer, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || {
+    blocking(inner.machine.clone(), move || {
         let failed = |error: Error| inner.store_failed(&error);
         let mut holdings = inner.store().held(signer, HOLDINGS_MAX).map_err(failed)?;
         if let Signer::Gateway(gateway) = signer {
@@ -129,7 +129,7 @@ fn proposed_by(inner: &Inner, gateway: alloy_primitives::Address) -> Result<Vec<
 /// A certified batch with its data.
 pub async fn batch(inner: &Arc<Inner>, hash: BatchHash) -> Result<Answer, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || {
+    blocking(inner.machine.clone(), move || {
         let found = inner.store().certified(hash).map_err(|error| inner.store_failed(&error))?;
         Ok(Answer::Batch(found.map(Box::new)))
     })

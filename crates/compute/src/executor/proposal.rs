@@ -39,7 +39,7 @@ fn check_gateway(inner: &Inner, call: &ProposeCall) -> Result<(), Refusal> {
 /// A slot that is reserved already: the same bytes are signed again, others are evidence.
 async fn earlier(inner: &Arc<Inner>, call: &ProposeCall) -> Result<Option<Answer>, Refusal> {
     let (inner, second) = (Arc::clone(inner), signed_header(call));
-    blocking(move || {
+    blocking(inner.machine.clone(), move || {
         let lane = LaneKey::of(&second.header);
         let found = inner.store().slot(lane, second.header.sequence).map_err(|error| inner.store_failed(&error))?;
         match found {
@@ -54,10 +54,10 @@ async fn earlier(inner: &Arc<Inner>, call: &ProposeCall) -> Result<Option<Answer
 async fn judge(inner: &Arc<Inner>, call: ProposeCall) -> Result<Answer, Refusal> {
     let cursor = check_header(inner, &call)?;
     let (checker, lane, sequence) = (Arc::clone(inner), LaneKey::of(&call.header), call.header.sequence);
-    blocking(move || checker.check_floor(lane, sequence)).await?;
+    blocking(inner.machine.clone(), move || checker.check_floor(lane, sequence)).await?;
     let results = own_results(inner, &call).await?;
     let inner = Arc::clone(inner);
-    blocking(move || {
+    blocking(inner.machine.clone(), move || {
         check_deadlines(&inner, &call.header, &results)?;
         let data = check_data(&inner.srs, &call, &results)?;
         reserve_and_sign(&inner, &call, &results, &data, cursor)

@@ -49,7 +49,7 @@ pub async fn run_all(
     let (inner, ids, next) = (Arc::clone(inner), ids.to_vec(), AtomicUsize::new(0));
     let work = Arc::new(Work { inner, rules, loaded, seeds, ids, requests, next });
     let workers = work.requests.len().min(work.inner.config.concurrency);
-    let handles: Vec<_> = (0..workers).map(|_| tokio::spawn(Work::worker(Arc::clone(&work)))).collect();
+    let handles: Vec<_> = (0..workers).map(|_| work.inner.machine.spawn(Work::worker(Arc::clone(&work)))).collect();
     let mut outcomes: Vec<Option<Step>> = vec![None; work.requests.len()];
     for handle in handles {
         let part = handle.await.map_err(|error| Refusal::HostFailure(error.to_string()))??;
@@ -86,7 +86,7 @@ fn check_acceptance(inner: &Inner, app: AppId, program_id: ProgramId, release: &
 
 async fn load(inner: &Arc<Inner>, app: AppId, program_id: ProgramId) -> Result<Arc<dyn Loaded>, Refusal> {
     let inner = Arc::clone(inner);
-    blocking(move || inner.programs.load(app, program_id).map_err(Refusal::CannotRun)).await
+    blocking(inner.machine.clone(), move || inner.programs.load(app, program_id).map_err(Refusal::CannotRun)).await
 }
 
 /// The randomness of every seed block that is named; a block that is not finalized is absent.
@@ -149,7 +149,7 @@ impl Work {
     async fn worker(self: Arc<Self>) -> Result<Vec<(usize, Step)>, Refusal> {
         let permit = Arc::clone(&self.inner.running).acquire_owned().await;
         let _permit = permit.map_err(|_| Refusal::NotReady("shutting down".into()))?;
-        blocking(move || Ok(self.drain())).await
+        blocking(self.inner.machine.clone(), move || Ok(self.drain())).await
     }
 
     fn drain(&self) -> Vec<(usize, Step)> {

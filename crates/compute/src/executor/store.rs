@@ -16,6 +16,7 @@ use vouch_core::{Batch, BatchHash, RequestId};
 use crate::evidence::{self, Evidence, SignedHeader};
 use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
+use crate::machine::Files;
 use crate::store::{Error, Identity, Store, encode};
 use crate::wire::{CertifyCall, EcdsaSignatureBytes, Holding, Signer};
 
@@ -71,8 +72,8 @@ pub struct ExecutorStore {
 
 impl ExecutorStore {
     /// Opens both files in `folder`; `finalized_block` is the newest one known.
-    pub fn open(folder: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
-        let slots = Store::open(&folder.join("slots.redb"), identity, finalized_block)?;
+    pub fn open(files: &dyn Files, folder: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
+        let slots = Store::open(files, &folder.join("slots.redb"), identity, finalized_block)?;
         slots.write(|transaction| {
             for table in [SLOTS, FLOORS] {
                 transaction.open_table(table)?;
@@ -80,7 +81,7 @@ impl ExecutorStore {
             transaction.open_table(PRUNED)?;
             Ok(())
         })?;
-        let batches = Store::open(&folder.join("batches.redb"), identity, finalized_block)?;
+        let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
         batches.write(|transaction| {
             for table in [BATCHES, DATA, HELD] {
                 transaction.open_table(table)?;
@@ -377,7 +378,7 @@ mod tests {
 
     fn open(folder: &Path) -> ExecutorStore {
         let identity = Identity::new("executor", 31_337, Address::ZERO, B256::ZERO);
-        ExecutorStore::open(folder, &identity, 1).unwrap()
+        ExecutorStore::open(&crate::machine::LocalFiles, folder, &identity, 1).unwrap()
     }
 
     fn record(sequence: u64, deadline: u64) -> SlotRecord {

@@ -10,11 +10,10 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use vouch_core::Batch;
 
 use super::members::Members;
@@ -25,6 +24,7 @@ use super::signing::{self, BuildError, Ending, Frame, Proposal};
 use super::slot::{Blocked, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
+use crate::machine::{Machine, Task};
 
 /// How often calls are expired and the chain is looked at while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
@@ -52,11 +52,11 @@ pub struct Pipeline {
     queue: Queue,
     /// The newest slot this gateway reserved.
     last: Option<Batch>,
-    executing: Option<JoinHandle<round::Outcome>>,
+    executing: Option<Task<round::Outcome>>,
     ready: Option<Ready>,
     /// Until when, or until how many of them wait, calls gather although nothing else is in the way.
     gathering: Option<(Instant, usize)>,
-    signing: Option<JoinHandle<Signed>>,
+    signing: Option<Task<Signed>>,
     /// Slots of an earlier life that were not certified, oldest first.
     unfinished: VecDeque<Proposal>,
 }
@@ -96,19 +96,24 @@ impl Pipeline {
 
     /// Runs until every sender of calls is gone.
     pub async fn run(mut self) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let machine = self.shared.machine.clone();
+        let mut tick = machine.sleep(TICK).boxed();
         loop {
             self.advance();
             tokio::select! {
+                // In this order, so that a run can be repeated; calls come last, for they alone can come without end.
+                biased;
+                outcome = finished(&mut self.executing) => self.executed(outcome),
+                ending = finished(&mut self.signing) => self.signed(ending),
+                () = until(&machine, self.gathering) => self.gathering = None,
+                () = &mut tick => {
+                    self.expire();
+                    tick = machine.sleep(TICK).boxed();
+                }
                 call = self.calls.recv() => match call {
                     Some(call) => self.take_calls(call),
                     None => return,
                 },
-                outcome = finished(&mut self.executing) => self.executed(outcome),
-                ending = finished(&mut self.signing) => self.signed(ending),
-                () = until(self.gathering) => self.gathering = None,
-                _ = ticks.tick() => self.expire(),
             }
         }
     }
@@ -137,7 +142,8 @@ impl Pipeline {
         let Some((program_id, calls)) = self.queue.take() else { return };
         let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.rest(calls) };
         let (shared, app) = (Arc::clone(&self.shared), self.lane.app);
-        self.executing = Some(tokio::spawn(async move { round::run(&shared, app, program_id, members, calls).await }));
+        let work = async move { round::run(&shared, app, program_id, members, calls).await };
+        self.executing = Some(self.shared.machine.spawn(work));
     }
 
     /// Whether the next batch should still grow.
@@ -177,7 +183,7 @@ impl Pipeline {
         if !ready.agreed.is_empty() {
             self.ready = Some(ready);
         }
-        self.signing = Some(tokio::spawn(build_and_certify(shared, members, frame, agreed)));
+        self.signing = Some(self.shared.machine.spawn(build_and_certify(shared, members, frame, agreed)));
     }
 
     /// The next slot's frame, or the reason why there is none told to the node.
@@ -210,7 +216,8 @@ impl Pipeline {
         match self.shared.members_at(&proposal.record.header) {
             Some(members) => {
                 let shared = Arc::clone(&self.shared);
-                self.signing = Some(tokio::spawn(async move { Ok(certify(shared, members, proposal, false).await) }));
+                let work = async move { Ok(certify(shared, members, proposal, false).await) };
+                self.signing = Some(self.shared.machine.spawn(work));
             }
             None => self.unfinished.push_front(proposal),
         }
@@ -221,10 +228,11 @@ impl Pipeline {
             Some(Ok(Ending::Certified { proposal, members, signatures, .. })) => {
                 let answered = proposal.record.requests.len();
                 let expected = answered + self.queue.ready_count();
-                self.gathering = (answered > 1).then(|| (Instant::now() + GATHER_MAX, expected));
+                self.gathering = (answered > 1).then(|| (self.shared.machine.now() + GATHER_MAX, expected));
                 self.advance_last(&proposal.record.header);
                 self.wish_post(&proposal.record.header);
-                tokio::spawn(signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures));
+                let work = signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures);
+                self.shared.machine.spawn(work);
             }
             Some(Ok(Ending::Skipped { proposal })) => {
                 self.advance_last(&proposal.record.header);
@@ -270,7 +278,7 @@ impl Pipeline {
 /// Builds and reserves, then sees the batch certified.
 async fn build_and_certify(shared: Arc<Shared>, members: Members, frame: Frame, agreed: Vec<AgreedCall>) -> Signed {
     let builder = Arc::clone(&shared);
-    let built = tokio::task::spawn_blocking(move || {
+    let built = shared.machine.blocking(move || {
         let built = signing::build(&builder, frame, &agreed);
         built.map_err(|error| (error, agreed))
     });
@@ -283,7 +291,8 @@ async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fres
     let ending = signing::collect(&shared, members, proposal, fresh).await;
     if let Ending::Certified { proposal, signatures, certificate, .. } = &ending {
         let (proposal, signatures, certificate) = (proposal.clone(), signatures.clone(), certificate.as_ref().clone());
-        let answered = tokio::task::spawn_blocking(move || shared.certified(&proposal, &signatures, certificate)).await;
+        let machine = shared.machine.clone();
+        let answered = machine.blocking(move || shared.certified(&proposal, &signatures, certificate)).await;
         if let Ok(Err(error)) = answered {
             tracing::error!(%error, "gateway.certificate.store failed");
         }
@@ -292,15 +301,15 @@ async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fres
 }
 
 /// Waits until the gathering's time is over; for ever if nothing gathers.
-async fn until(moment: Option<(Instant, usize)>) {
+async fn until(machine: &Machine, moment: Option<(Instant, usize)>) {
     match moment {
-        Some((moment, _)) => tokio::time::sleep_until(moment).await,
+        Some((moment, _)) => machine.sleep_until(moment).await,
         None => pending().await,
     }
 }
 
 /// Waits for a task; for ever if there is none. A task that panicked is logged and gives none.
-async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+async fn finished<T>(task: &mut Option<Task<T>>) -> Option<T> {
     let Some(handle) = task else { return pending().await };
     let done = handle.await;
     *task = None;

@@ -1,12 +1,11 @@
 //! Round 1: ask every executor, and see on which exchanges a stake threshold agrees.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{B256, Bytes};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep, timeout_at};
 use vouch_core::{AppId, Exchange, OperatorId, ProgramId, RequestId, pages};
 
 use super::agreement::{Agreement, Verdict};
@@ -52,7 +51,7 @@ pub async fn run(
     members: Members,
     calls: Vec<Waiting>,
 ) -> Outcome {
-    let deadline = Instant::now() + shared.config.execute_timeout;
+    let deadline = shared.machine.now() + shared.config.execute_timeout;
     let requests = calls.iter().map(|call| call.signed.as_ref().clone()).collect();
     let body = Bytes::from(Call::Execute(ExecuteCall { app, program_id, requests }).encode());
     let mut round = Round {
@@ -99,16 +98,16 @@ impl Round {
     async fn collect(&mut self, shared: &Shared, app: AppId, program_id: ProgramId, deadline: Instant) {
         let mut until = deadline;
         while !self.agreement.is_decided() {
-            match timeout_at(until, self.pending.next()).await {
-                Ok(Some(asked)) => {
+            match shared.machine.timeout_at(until, self.pending.next()).await {
+                Some(Some(asked)) => {
                     let member = asked.0;
                     self.take(app, program_id, asked);
                     self.tell(shared, member);
                 }
-                Ok(None) | Err(_) => break,
+                Some(None) | None => break,
             }
             if self.agreement.threshold_answered() {
-                until = until.min(Instant::now() + shared.config.straggler_grace);
+                until = until.min(shared.machine.now() + shared.config.straggler_grace);
             }
         }
     }
@@ -192,8 +191,9 @@ impl Round {
     /// Waits for the rest without holding up the batch, only to see who dissents.
     fn finish_in_background(mut self, shared: &Arc<Shared>, app: AppId, program_id: ProgramId, deadline: Instant) {
         let shared = Arc::clone(shared);
-        tokio::spawn(async move {
-            while let Ok(Some(asked)) = timeout_at(deadline, self.pending.next()).await {
+        let machine = shared.machine.clone();
+        machine.spawn(async move {
+            while let Some(Some(asked)) = shared.machine.timeout_at(deadline, self.pending.next()).await {
                 self.take(app, program_id, asked);
             }
             self.keep_dissent(&shared);
@@ -225,7 +225,7 @@ async fn ask(
 ) -> Asked {
     let mut wait = RETRY_WAIT_MIN;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(shared.machine.now());
         let (why, again) = match shared.call(member.signer(), body.clone(), left).await {
             Ok(Answer::Reports(answer)) => return (index, Ok(answer)),
             Ok(Answer::Refused(refusal)) => (format!("refused: {refusal}"), refusal.is_transient()),
@@ -233,10 +233,10 @@ async fn ask(
             Err(error) => (error.to_string(), true),
         };
         shared.callers.hear(member.operator, ids.iter().map(|id| (*id, Said::Nothing(why.clone()))));
-        if !again || Instant::now() + wait >= deadline {
+        if !again || shared.machine.now() + wait >= deadline {
             return (index, Err(why));
         }
-        sleep(wait).await;
+        shared.machine.sleep(wait).await;
         wait = (wait * 2).min(RETRY_WAIT_MAX);
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use vouch_coding::Srs;
 use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, VerifiedCertificate, ecdsa};
 
@@ -23,6 +22,7 @@ use crate::lane::LaneKey;
 use crate::lane::chain::{AppState, CallError as PeerError, ChainView, Peers, Table};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{Memory, Standings};
+use crate::machine::Machine;
 use crate::quorum;
 use crate::request::Rules;
 use crate::store::Error as StoreError;
@@ -35,6 +35,7 @@ const PRUNE_MAX: usize = 64;
 
 pub struct Shared {
     pub config: Config,
+    pub machine: Machine,
     pub chain: Arc<dyn ChainView>,
     pub peers: Arc<dyn Peers>,
     pub srs: Arc<Srs>,
@@ -48,7 +49,6 @@ pub struct Shared {
     wishes: mpsc::Sender<Wish>,
     /// The running pipelines.
     lanes: Mutex<HashMap<LaneKey, mpsc::Sender<Waiting>>>,
-    runtime: tokio::runtime::Handle,
     started: Instant,
 }
 
@@ -96,17 +96,18 @@ impl Memory for GatewayMemory {
 
 impl Shared {
     pub fn open(config: Config, parts: Parts) -> Result<Self, Error> {
-        let Parts { chain, peers, srs, key, wishes } = parts;
+        let Parts { machine, chain, peers, srs, key, wishes } = parts;
         let address = ecdsa::address(&key)?;
         let (chain_id, registry, block) = (chain.chain_id(), chain.registry(), chain.head().number);
-        let store = Arc::new(GatewayStore::open(&config.folder, chain_id, registry, address, block)?);
+        let store = Arc::new(GatewayStore::open(machine.files(), &config.folder, chain_id, registry, address, block)?);
         let memory = Arc::new(GatewayMemory { store: Arc::clone(&store), address });
         let (own_chain, own_peers) = (Arc::clone(&chain), Arc::clone(&peers));
         let standings = Standings::new(memory, own_chain, own_peers, config.peer_timeout, config.restored);
-        let (callers, lanes, started) = (Callers::default(), Mutex::default(), Instant::now());
-        let (runtime, separator) = (tokio::runtime::Handle::current(), crate::request::separator(&*chain));
+        let (callers, lanes, started) = (Callers::default(), Mutex::default(), machine.now());
+        let separator = crate::request::separator(&*chain);
         Ok(Self {
             config,
+            machine,
             chain,
             peers,
             srs,
@@ -118,14 +119,13 @@ impl Shared {
             wishes,
             callers,
             lanes,
-            runtime,
             started,
         })
     }
 
     /// Milliseconds since the start.
     pub fn now_ms(&self) -> u64 {
-        self.millis(Instant::now())
+        self.millis(self.machine.now())
     }
 
     fn millis(&self, at: Instant) -> u64 {
@@ -244,7 +244,7 @@ impl Shared {
         }
         let (sender, receiver) = mpsc::channel(self.config.limits.queue_max);
         let pipeline = Pipeline::new(Arc::clone(self), lane, receiver).map_err(internal)?;
-        self.runtime.spawn(pipeline.run());
+        self.machine.spawn(pipeline.run());
         lanes.insert(lane, sender.clone());
         Ok(sender)
     }

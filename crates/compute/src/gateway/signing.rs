@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{B256, Bytes, U256};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep, timeout_at};
 use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
 
 use super::callers::Said;
@@ -156,7 +155,7 @@ pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal,
             return Ending::Skipped { proposal: collector.proposal };
         }
         collector.keep_what_came(shared);
-        sleep(RETRY_WAIT_MAX).await;
+        shared.machine.sleep(RETRY_WAIT_MAX).await;
     }
 }
 
@@ -175,10 +174,10 @@ type Pending = FuturesUnordered<BoxFuture<'static, Signed>>;
 impl Collector {
     /// Asks everyone who has not signed; a certificate once the threshold has signed.
     async fn attempt(&mut self, shared: &Arc<Shared>) -> Option<VerifiedCertificate> {
-        let deadline = Instant::now() + shared.config.propose_timeout;
+        let deadline = shared.machine.now() + shared.config.propose_timeout;
         let mut pending = self.ask_missing(shared, deadline);
         let mut until = deadline;
-        while let Ok(Some((index, answer))) = timeout_at(until, pending.next()).await {
+        while let Some(Some((index, answer))) = shared.machine.timeout_at(until, pending.next()).await {
             match answer {
                 Ok(signature) => {
                     self.tell(shared, index, &Said::Signed);
@@ -187,7 +186,7 @@ impl Collector {
                 Err(refusal) => self.refused(shared, index, refusal),
             }
             if self.weight >= self.members.threshold {
-                until = until.min(Instant::now() + shared.config.signature_grace);
+                until = until.min(shared.machine.now() + shared.config.signature_grace);
             }
         }
         self.keep_late(shared, pending, deadline);
@@ -199,8 +198,9 @@ impl Collector {
     fn keep_late(&self, shared: &Arc<Shared>, mut pending: Pending, deadline: Instant) {
         let (shared, header) = (Arc::clone(shared), self.proposal.record.header.clone());
         let operators: Vec<OperatorId> = self.members.operators().collect();
-        tokio::spawn(async move {
-            while let Ok(Some((index, answer))) = timeout_at(deadline, pending.next()).await {
+        let machine = shared.machine.clone();
+        machine.spawn(async move {
+            while let Some(Some((index, answer))) = shared.machine.timeout_at(deadline, pending.next()).await {
                 let Ok(signature) = answer else { continue };
                 keep(&shared, &header, &OperatorSignature { operator: operators[index], signature });
             }
@@ -242,7 +242,7 @@ impl Collector {
         while self.weight >= self.members.threshold {
             let (table, header) = (Arc::clone(&self.members.table), self.proposal.record.header.clone());
             let singles = self.singles();
-            let assembled = tokio::task::spawn_blocking(move || quorum::assemble(&table, &header, &singles)).await;
+            let assembled = shared.machine.blocking(move || quorum::assemble(&table, &header, &singles)).await;
             match assembled {
                 Ok(Ok(certificate)) => return Some(certificate),
                 Ok(Err(quorum::Error::BadSignature(operator))) => self.drop_one(shared, operator),
@@ -327,7 +327,7 @@ async fn propose(shared: Arc<Shared>, index: usize, member: Member, bodies: Bodi
     let mut body = bodies.known.clone().unwrap_or_else(|| bodies.whole.clone());
     let mut wait = RETRY_WAIT_MIN;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(shared.machine.now());
         let refusal = match shared.call(member.signer(), body.clone(), left).await {
             Ok(Answer::Signature(signature)) => return (index, Ok(signature)),
             Ok(Answer::Refused(Refusal::DataUnknown)) if body != bodies.whole => {
@@ -338,10 +338,10 @@ async fn propose(shared: Arc<Shared>, index: usize, member: Member, bodies: Bodi
             Ok(_) => Refusal::Malformed("an answer to another question".into()),
             Err(error) => Refusal::HostFailure(error.to_string()),
         };
-        if !refusal.is_transient() || Instant::now() + wait >= deadline {
+        if !refusal.is_transient() || shared.machine.now() + wait >= deadline {
             return (index, Err(refusal));
         }
-        sleep(wait).await;
+        shared.machine.sleep(wait).await;
         wait = (wait * 2).min(RETRY_WAIT_MAX);
     }
 }

@@ -15,6 +15,7 @@ use vouch_core::{Batch, BatchHash, OperatorId, RequestId};
 use crate::evidence::{self, Evidence, SignedHeader};
 use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
+use crate::machine::Files;
 use crate::store::{Error, Identity, Store, encode};
 use crate::wire::{EcdsaSignatureBytes, HOLDINGS_MAX, Holding, Opening, OperatorSignature};
 
@@ -60,6 +61,7 @@ pub struct GatewayStore {
 
 impl GatewayStore {
     pub fn open(
+        files: &dyn Files,
         folder: &Path,
         chain_id: u64,
         registry: Address,
@@ -67,7 +69,7 @@ impl GatewayStore {
         finalized_block: u64,
     ) -> Result<Self, Error> {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
-        let store = Store::open(&folder.join("gateway.redb"), &identity, finalized_block)?;
+        let store = Store::open(files, &folder.join("gateway.redb"), &identity, finalized_block)?;
         store.write(|transaction| {
             for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD] {
                 transaction.open_table(table)?;

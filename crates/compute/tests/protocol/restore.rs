@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vouch_compute::executor::store::{ExecutorStore, SlotRecord};
 use vouch_compute::gateway::Wish;
+use vouch_compute::machine::LocalFiles;
 use vouch_compute::store::{Error as StoreError, Identity};
 use vouch_compute::wire::{ProposeCall, Refusal, Signer};
 use vouch_compute::{executor, gateway};
@@ -54,7 +55,7 @@ async fn killed_between_reserving_and_signing() {
     world.start_gateway();
     let (reserved, other) = (first(1), first(2));
     let identity = Identity::new("executor", CHAIN_ID, REGISTRY, operator(0).into());
-    let store = ExecutorStore::open(&world.executor_folder(0), &identity, 100).unwrap();
+    let store = ExecutorStore::open(&LocalFiles, &world.executor_folder(0), &identity, 100).unwrap();
     let requests = vec![(request(1, b"abc").request.id(), NOW + 300)];
     let record =
         SlotRecord { header: reserved.header.clone(), gateway_signature: reserved.gateway_signature, requests };
@@ -253,7 +254,8 @@ async fn reserved(folder: &Path, world: &World) -> Batch {
     let found = async {
         loop {
             copy(folder, &crashed);
-            let opened = gateway::store::GatewayStore::open(&crashed, CHAIN_ID, REGISTRY, gateway_address(), 100);
+            let opened =
+                gateway::store::GatewayStore::open(&LocalFiles, &crashed, CHAIN_ID, REGISTRY, gateway_address(), 100);
             if let Ok(Some(record)) = opened.and_then(|store| store.newest_slot(LANE)) {
                 return record.header;
             }

@@ -18,6 +18,7 @@ use vouch_compute::lane::chain::{
     Acceptance, AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
 };
 use vouch_compute::lane::{LaneKey, LaneState};
+use vouch_compute::machine::Machine;
 use vouch_compute::wire::{
     Answer, Call, ExecuteCall, Opening, ProposeCall, ProposedData, Refusal, SignedRequest, Signer,
 };
@@ -363,6 +364,7 @@ impl World {
         config.peer_timeout = Duration::from_millis(500);
         configure(&mut config);
         let parts = executor::Parts {
+            machine: Machine::local(),
             chain: self.chain.clone(),
             peers: self.links.clone(),
             programs: Arc::new(Only(self.loaded.clone())),
@@ -399,7 +401,7 @@ impl World {
         config.signature_grace = Duration::from_secs(1);
         config.straggler_grace = Duration::from_secs(1);
         let (chain, peers, wishes) = (self.chain.clone(), self.links.clone(), self.wish_sender.clone());
-        let parts = gateway::Parts { chain, peers, srs: srs(), key: GATEWAY_KEY, wishes };
+        let parts = gateway::Parts { machine: Machine::local(), chain, peers, srs: srs(), key: GATEWAY_KEY, wishes };
         let gateway = Gateway::open(config, parts).unwrap();
         *self.links.gateway.lock().unwrap() = Some(gateway.clone());
         gateway
