@@ -8,10 +8,13 @@ import {SlashingLib, WAD} from "../libraries/SlashingLib.sol";
 import {Snapshots} from "../libraries/Snapshots.sol";
 
 /// @title The share accounts of stakers and operators, and how deposits and slashes move them.
-/// @dev The withdrawal queue, once it is there, records here what it holds: shares scaled by k at the time they were
-/// queued, summed per operator and strategy. What was queued within the withdrawal delay is slashed too.
+/// @dev The withdrawal queue records here what it holds: shares scaled by k at the time they were queued, summed per operator
+/// and strategy. What was queued within the withdrawal delay is slashed too.
+///
+/// Rounding: the operator's shares are at least the sum of s x k / WAD x m / WAD over its stakers without any rounding, so they
+/// cover what the stakers can withdraw; what leaves them for the queue covers what the queue pays out (see `slashedQueue`).
 abstract contract DelegatedShares is IDelegationManager {
-    using Snapshots for Snapshots.ShareHistory;
+    using Snapshots for Snapshots.QueueHistory;
 
     address public immutable strategyManager;
     address public immutable allocationManager;
@@ -23,7 +26,7 @@ abstract contract DelegatedShares is IDelegationManager {
     /// @dev Zero stands for WAD.
     mapping(address staker => mapping(address strategy => uint256)) private _depositScalingFactor;
     /// @dev Never falls; differences between two blocks say what was queued in between.
-    mapping(address operator => mapping(address strategy => Snapshots.ShareHistory)) internal _cumulativeQueuedShares;
+    mapping(address operator => mapping(address strategy => Snapshots.QueueHistory)) internal _queued;
 
     constructor(address strategyManager_, address allocationManager_, uint32 withdrawalDelay) {
         strategyManager = strategyManager_;
@@ -42,8 +45,8 @@ abstract contract DelegatedShares is IDelegationManager {
         }
     }
 
-    function getSlashableSharesInQueue(address operator, address strategy) external view returns (uint256) {
-        return _slashableInQueue(operator, strategy, _maxMagnitude(operator, strategy));
+    function getSlashableSharesInQueue(address operator, address strategy) external view returns (uint256 shares) {
+        (shares,) = _slashableInQueue(operator, strategy, _maxMagnitude(operator, strategy));
     }
 
     function getWithdrawableShares(address staker, address[] calldata strategies)
@@ -122,28 +125,55 @@ abstract contract DelegatedShares is IDelegationManager {
         emit OperatorSharesIncreased(operator, staker, strategy, added);
     }
 
+    /// @dev Takes deposit shares out of the accounts and says what stands for them in the queue. A staker without shares starts
+    /// anew: what was slashed before is forgotten with them.
+    function _decrease(address operator, address staker, address strategy, uint256 depositShares)
+        internal
+        returns (uint256 scaledShares, uint256 worth)
+    {
+        scaledShares = SlashingLib.mulWad(depositShares, depositScalingFactor(staker, strategy));
+        worth = SlashingLib.mulWad(scaledShares, _maxMagnitude(operator, strategy));
+        uint256 left = IStrategyManager(strategyManager).removeDepositShares(staker, strategy, depositShares);
+        if (left == 0 && _depositScalingFactor[staker][strategy] != 0) {
+            delete _depositScalingFactor[staker][strategy];
+            emit DepositScalingFactorUpdated(staker, strategy, WAD);
+        }
+        if (operator == address(0)) return (scaledShares, worth);
+        _queued[operator][strategy].add(scaledShares);
+        operatorShares[operator][strategy] -= worth;
+        emit OperatorSharesDecreased(operator, staker, strategy, worth);
+    }
+
     function _slash(address operator, address strategy, uint64 prevMaxMagnitude, uint64 newMaxMagnitude)
         internal
         returns (uint256 total)
     {
         uint256 shares = operatorShares[operator][strategy];
         uint256 slashed = SlashingLib.slashedShares(shares, prevMaxMagnitude, newMaxMagnitude);
-        uint256 queued = _slashableInQueue(operator, strategy, prevMaxMagnitude);
-        total = slashed + SlashingLib.slashedShares(queued, prevMaxMagnitude, newMaxMagnitude);
+        (uint256 queued, uint256 entries) = _slashableInQueue(operator, strategy, prevMaxMagnitude);
+        total = slashed + SlashingLib.slashedQueue(queued, entries, prevMaxMagnitude, newMaxMagnitude);
         operatorShares[operator][strategy] = shares - slashed;
         emit OperatorSharesDecreased(operator, address(0), strategy, slashed);
         emit OperatorSharesSlashed(operator, strategy, total);
     }
 
     /// @dev What was queued in the last `minWithdrawalDelayBlocks` blocks and this one, at the present magnitude.
-    function _slashableInQueue(address operator, address strategy, uint64 maxMagnitude) private view returns (uint256) {
-        Snapshots.ShareHistory storage history = _cumulativeQueuedShares[operator][strategy];
+    function _slashableInQueue(address operator, address strategy, uint64 maxMagnitude)
+        private
+        view
+        returns (uint256 shares, uint256 entries)
+    {
+        Snapshots.QueueHistory storage history = _queued[operator][strategy];
+        (shares, entries) = history.latest();
         uint256 delay = minWithdrawalDelayBlocks;
-        uint256 before = block.number > delay ? history.atBlock(block.number - delay - 1) : 0;
-        return SlashingLib.mulWad(history.latest() - before, maxMagnitude);
+        if (block.number > delay) {
+            (uint256 sharesBefore, uint256 entriesBefore) = history.atBlock(block.number - delay - 1);
+            (shares, entries) = (shares - sharesBefore, entries - entriesBefore);
+        }
+        shares = SlashingLib.mulWad(shares, maxMagnitude);
     }
 
-    function _maxMagnitude(address operator, address strategy) private view returns (uint64) {
+    function _maxMagnitude(address operator, address strategy) internal view returns (uint64) {
         if (operator == address(0)) return WAD;
         return IAllocationManager(allocationManager).getMaxMagnitude(operator, strategy);
     }

@@ -10,10 +10,11 @@ import {SlashingLib, WAD} from "../libraries/SlashingLib.sol";
 import {DelegatedShares} from "./DelegatedShares.sol";
 import {Pausable} from "./Pausable.sol";
 import {Permissioned} from "./Permissioned.sol";
+import {WithdrawalQueue} from "./WithdrawalQueue.sol";
 
 /// @title Who delegates to whom, and how many shares that gives each operator.
 /// @dev Immutable and without an owner: it slashes. New delegation has a pause; slashing and withdrawals have none.
-contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
+contract DelegationManager is WithdrawalQueue, Pausable, Permissioned, EIP712 {
     uint8 internal constant PAUSED_NEW_DELEGATION = 0;
     uint8 internal constant PAUSED_ENTER_WITHDRAWAL_QUEUE = 1;
     uint8 internal constant PAUSED_EXIT_WITHDRAWAL_QUEUE = 2;
@@ -68,10 +69,20 @@ contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
         external
         whenNotPaused(PAUSED_NEW_DELEGATION)
     {
-        require(!isDelegated(msg.sender), ActivelyDelegated());
-        require(isOperator(operator), OperatorNotRegistered());
-        _requireApproval(msg.sender, operator, approverSignatureAndExpiry, approverSalt);
-        _delegate(msg.sender, operator);
+        _delegateTo(operator, approverSignatureAndExpiry, approverSalt);
+    }
+
+    function undelegate(address staker) external returns (bytes32[] memory withdrawalRoots) {
+        return _undelegate(staker);
+    }
+
+    function redelegate(address newOperator, SignatureWithExpiry calldata newOperatorApproverSig, bytes32 approverSalt)
+        external
+        whenNotPaused(PAUSED_NEW_DELEGATION)
+        returns (bytes32[] memory withdrawalRoots)
+    {
+        withdrawalRoots = _undelegate(msg.sender);
+        _delegateTo(newOperator, newOperatorApproverSig, approverSalt);
     }
 
     function increaseDelegatedShares(address staker, address strategy, uint256 prevDepositShares, uint256 addedShares)
@@ -110,6 +121,27 @@ contract DelegationManager is DelegatedShares, Pausable, Permissioned, EIP712 {
         return _hashTypedDataV4(
             keccak256(abi.encode(DELEGATION_APPROVAL_TYPEHASH, approver, staker, operator, approverSalt, expiry))
         );
+    }
+
+    function _delegateTo(address operator, SignatureWithExpiry calldata signature, bytes32 salt) private {
+        require(!isDelegated(msg.sender), ActivelyDelegated());
+        require(isOperator(operator), OperatorNotRegistered());
+        _requireApproval(msg.sender, operator, signature, salt);
+        _delegate(msg.sender, operator);
+    }
+
+    /// @dev The operator's side may force a staker out; what is queued is slashable under this operator as before.
+    function _undelegate(address staker) private returns (bytes32[] memory roots) {
+        address operator = delegatedTo[staker];
+        require(operator != address(0), NotActivelyDelegated());
+        require(operator != staker, OperatorsCannotUndelegate());
+        if (msg.sender != staker) {
+            require(msg.sender == delegationApprover[operator] || _canCall(operator), CallerCannotUndelegate());
+            emit StakerForceUndelegated(staker, operator);
+        }
+        roots = _queueAll(staker, operator);
+        delete delegatedTo[staker];
+        emit StakerUndelegated(staker, operator);
     }
 
     /// @dev Each strategy enters with what the staker can withdraw now, as if it were deposited anew.

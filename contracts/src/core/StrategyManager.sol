@@ -48,6 +48,11 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
         _;
     }
 
+    modifier onlyDelegationManager() {
+        require(msg.sender == delegation, OnlyDelegationManager());
+        _;
+    }
+
     function depositIntoStrategy(address strategy, IERC20 token, uint256 amount)
         external
         whenNotPaused(PAUSED_DEPOSITS)
@@ -69,6 +74,36 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
         bytes32 digest = calculateStrategyDepositDigestHash(staker, strategy, token, amount, nonces[staker]++, expiry);
         require(SignatureChecker.isValidSignatureNow(staker, digest, signature), InvalidSignature());
         return _deposit(staker, strategy, token, amount);
+    }
+
+    function addShares(address staker, address strategy, uint256 shares)
+        external
+        onlyDelegationManager
+        returns (uint256 prevDepositShares, uint256 addedShares)
+    {
+        return (_addShares(staker, strategy, shares), shares);
+    }
+
+    function removeDepositShares(address staker, address strategy, uint256 depositSharesToRemove)
+        external
+        onlyDelegationManager
+        returns (uint256 left)
+    {
+        require(depositSharesToRemove != 0, SharesAmountZero());
+        IStrategy(strategy).beforeRemoveShares(staker, depositSharesToRemove);
+        uint256 shares = stakerDepositShares[staker][strategy];
+        require(depositSharesToRemove <= shares, SharesAmountTooHigh());
+        left = shares - depositSharesToRemove;
+        stakerDepositShares[staker][strategy] = left;
+        if (left == 0) _removeFromList(staker, strategy);
+    }
+
+    function withdrawSharesAsTokens(address staker, address strategy, IERC20 token, uint256 shares)
+        external
+        onlyDelegationManager
+        nonReentrant
+    {
+        IStrategy(strategy).withdraw(staker, token, shares);
     }
 
     function setStrategyWhitelister(address newStrategyWhitelister) external onlyStrategyWhitelister {
@@ -144,6 +179,17 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
             list.push(strategy);
         }
         stakerDepositShares[staker][strategy] = prevShares + shares;
+    }
+
+    function _removeFromList(address staker, address strategy) private {
+        address[] storage list = stakerStrategyList[staker];
+        uint256 last = list.length - 1;
+        for (uint256 i = 0; i < last; i++) {
+            if (list[i] != strategy) continue;
+            list[i] = list[last];
+            break;
+        }
+        list.pop();
     }
 
     function _setStrategyWhitelister(address newStrategyWhitelister) private {

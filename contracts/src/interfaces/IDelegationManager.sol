@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 import {IPausable} from "./IPausable.sol";
 import {IPermissioned} from "./IPermissionController.sol";
@@ -16,9 +17,31 @@ interface IDelegationManager is IPausable, IPermissioned {
         uint256 expiry;
     }
 
+    /// @param delegatedTo The staker's operator when it was queued, which decides what it pays; zero for none.
+    /// @param withdrawer Always the staker.
+    /// @param scaledShares Deposit shares times the staker's scaling factor when it was queued, over 1e18.
+    struct Withdrawal {
+        address staker;
+        address delegatedTo;
+        address withdrawer;
+        uint256 nonce;
+        uint32 startBlock;
+        address[] strategies;
+        uint256[] scaledShares;
+    }
+
+    /// @param __deprecated_withdrawer Without meaning: who queues withdraws.
+    struct QueuedWithdrawalParams {
+        address[] strategies;
+        uint256[] depositShares;
+        address __deprecated_withdrawer;
+    }
+
     error ActivelyDelegated();
+    error CallerCannotUndelegate();
     error FullySlashed();
     error InputArrayLengthMismatch();
+    error InputArrayLengthZero();
     error InvalidDepositScalingFactor();
     error InvalidPermissions();
     error InvalidSignature();
@@ -26,8 +49,16 @@ interface IDelegationManager is IPausable, IPermissioned {
     error OnlyAllocationManager();
     error OnlyStrategyManagerOrEigenPodManager();
     error OperatorNotRegistered();
+    error OperatorsCannotUndelegate();
     error SaltSpent();
     error SignatureExpired();
+    /// @notice One call takes at most `max`; split it.
+    error TooMany(uint256 given, uint256 max);
+    /// @notice What is queued in block b can be completed from block b + minWithdrawalDelayBlocks + 1 on.
+    error WithdrawalDelayNotElapsed();
+    error WithdrawalNotQueued();
+    error WithdrawerNotCaller();
+    error WrongToken(address given, address expected);
     /// @notice Exits have no pause.
     error WithdrawalsCannotBePaused();
 
@@ -38,6 +69,10 @@ interface IDelegationManager is IPausable, IPermissioned {
     event OperatorSharesDecreased(address indexed operator, address staker, address strategy, uint256 shares);
     event OperatorSharesSlashed(address indexed operator, address strategy, uint256 totalSlashedShares);
     event StakerDelegated(address indexed staker, address indexed operator);
+    event StakerUndelegated(address indexed staker, address indexed operator);
+    event StakerForceUndelegated(address indexed staker, address indexed operator);
+    event SlashingWithdrawalQueued(bytes32 withdrawalRoot, Withdrawal withdrawal, uint256[] sharesToWithdraw);
+    event SlashingWithdrawalCompleted(bytes32 withdrawalRoot);
     event DepositScalingFactorUpdated(address staker, address strategy, uint256 newDepositScalingFactor);
 
     /// @notice Makes the caller an operator: it delegates to itself for ever. `allocationDelay` below the withdrawal
@@ -50,6 +85,28 @@ interface IDelegationManager is IPausable, IPermissioned {
     /// neither it nor the operator calls.
     function delegateTo(address operator, SignatureWithExpiry calldata approverSignatureAndExpiry, bytes32 approverSalt)
         external;
+
+    /// @notice Ends a staker's delegation and queues all it has, one withdrawal per strategy. The staker itself, its operator,
+    /// whom the operator appointed for it, or the operator's approver. An operator never leaves itself.
+    function undelegate(address staker) external returns (bytes32[] memory withdrawalRoots);
+    /// @notice Undelegates the caller and delegates it anew. Its stake follows when the withdrawals are completed as shares.
+    function redelegate(address newOperator, SignatureWithExpiry calldata newOperatorApproverSig, bytes32 approverSalt)
+        external
+        returns (bytes32[] memory withdrawalRoots);
+    /// @notice Queues withdrawals of the caller's deposit shares. They stay slashable for the withdrawal delay.
+    function queueWithdrawals(QueuedWithdrawalParams[] calldata params) external returns (bytes32[] memory roots);
+    /// @notice Pays a withdrawal of the caller, after the delay: as tokens, or as shares under its present operator.
+    /// @param tokens The strategies' tokens; not read when shares are received.
+    function completeQueuedWithdrawal(Withdrawal calldata withdrawal, IERC20[] calldata tokens, bool receiveAsTokens)
+        external;
+    /// @notice As above; one that fails fails all.
+    function completeQueuedWithdrawals(
+        Withdrawal[] calldata withdrawals,
+        IERC20[][] calldata tokens,
+        bool[] calldata receiveAsTokens
+    ) external;
+    /// @notice As above, by what is stored under the root.
+    function completeQueuedWithdrawal(bytes32 withdrawalRoot, bool receiveAsTokens) external;
 
     /// @notice Accounts for shares that a staker gained. Only the StrategyManager.
     function increaseDelegatedShares(address staker, address strategy, uint256 prevDepositShares, uint256 addedShares)
@@ -87,6 +144,21 @@ interface IDelegationManager is IPausable, IPermissioned {
         address[] calldata strategies,
         uint256[] calldata withdrawableShares
     ) external view returns (uint256[] memory);
+    /// @notice All of a staker's queued withdrawals, and what each strategy of them pays if nothing more is slashed.
+    function getQueuedWithdrawals(address staker)
+        external
+        view
+        returns (Withdrawal[] memory withdrawals, uint256[][] memory shares);
+    function getQueuedWithdrawal(bytes32 withdrawalRoot)
+        external
+        view
+        returns (Withdrawal memory withdrawal, uint256[] memory shares);
+    function getQueuedWithdrawalRoots(address staker) external view returns (bytes32[] memory);
+    function queuedWithdrawals(bytes32 withdrawalRoot) external view returns (Withdrawal memory);
+    function pendingWithdrawals(bytes32 withdrawalRoot) external view returns (bool);
+    function cumulativeWithdrawalsQueued(address staker) external view returns (uint256);
+    /// @return keccak256 of the ABI-encoded withdrawal.
+    function calculateWithdrawalRoot(Withdrawal calldata withdrawal) external pure returns (bytes32);
     /// @notice 1e18 means none.
     function depositScalingFactor(address staker, address strategy) external view returns (uint256);
     function minWithdrawalDelayBlocks() external view returns (uint32);

@@ -12,6 +12,7 @@ interface IStrategyManager is IPausable {
     error MaxStrategiesExceeded();
     error OnlyDelegationManager();
     error OnlyStrategyWhitelister();
+    error SharesAmountTooHigh();
     error SharesAmountZero();
     error SignatureExpired();
     error StakerAddressZero();
@@ -42,6 +43,18 @@ interface IStrategyManager is IPausable {
         uint256 expiry,
         bytes calldata signature
     ) external returns (uint256 shares);
+
+    /// @notice Gives shares back to a staker whose withdrawal ends as shares. Only the DelegationManager.
+    function addShares(address staker, address strategy, uint256 shares)
+        external
+        returns (uint256 prevDepositShares, uint256 addedShares);
+    /// @notice Takes deposit shares from a staker. Only the DelegationManager.
+    /// @return left What the staker still has of the strategy.
+    function removeDepositShares(address staker, address strategy, uint256 depositSharesToRemove)
+        external
+        returns (uint256 left);
+    /// @notice Pays `shares` of a strategy to the staker. Only the DelegationManager.
+    function withdrawSharesAsTokens(address staker, address strategy, IERC20 token, uint256 shares) external;
 
     /// @notice Parks slashed shares under (set, slashId, strategy). Only the DelegationManager. Never calls out.
     function increaseBurnOrRedistributableShares(

@@ -49,4 +49,12 @@ library SlashingLib {
         if (prev == 0) return 0;
         return total - Math.mulDiv(total, next, prev, Math.Rounding.Ceil);
     }
+
+    /// @return The part of a queue that goes, of which `total` is the floored sum of `entries` entries. Each entry rounds down
+    /// for itself and all of them together lose up to a share each but one, which was never set aside for them.
+    function slashedQueue(uint256 total, uint256 entries, uint64 prev, uint64 next) internal pure returns (uint256) {
+        uint256 slashed = slashedShares(total, prev, next);
+        uint256 drift = entries == 0 ? 0 : entries - 1;
+        return slashed > drift ? slashed - drift : 0;
+    }
 }

@@ -2,10 +2,11 @@
 pragma solidity ^0.8.30;
 
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {WAD} from "./SlashingLib.sol";
 
 /// @title Histories by block number, for values that are asked for as of a past block.
-/// @dev The types differ in what they answer before their first entry: one for magnitudes, zero for shares.
+/// @dev The types differ in what they answer before their first entry: one for magnitudes, nothing for the queue.
 library Snapshots {
     using Checkpoints for Checkpoints.Trace224;
     using Checkpoints for Checkpoints.Trace256;
@@ -14,8 +15,9 @@ library Snapshots {
         Checkpoints.Trace224 trace;
     }
 
-    /// @dev Scaled shares can exceed any narrower type: they are shares divided by magnitudes.
-    struct ShareHistory {
+    /// @dev What was ever queued: scaled shares in the upper 224 bits (shares divided by magnitudes, which fit: below 1e38 shares
+    /// over at least 1e-18), the number of entries in the lower 32. Both only grow, so two of them subtract part by part.
+    struct QueueHistory {
         Checkpoints.Trace256 trace;
     }
 
@@ -34,16 +36,31 @@ library Snapshots {
         return uint64(self.trace.upperLookupRecent(blockNumber));
     }
 
-    function push(ShareHistory storage self, uint256 shares) internal {
-        self.trace.push(block.number, shares);
+    /// @notice Adds one entry.
+    function add(QueueHistory storage self, uint256 scaledShares) internal {
+        (uint256 shares, uint256 entries) = latest(self);
+        self.trace
+            .push(
+                block.number,
+                (uint256(SafeCast.toUint224(shares + scaledShares)) << 32) | SafeCast.toUint32(entries + 1)
+            );
     }
 
-    function latest(ShareHistory storage self) internal view returns (uint256) {
-        return self.trace.latest();
+    function latest(QueueHistory storage self) internal view returns (uint256 scaledShares, uint256 entries) {
+        return _unpack(self.trace.latest());
     }
 
-    /// @return The shares at the end of block `blockNumber`.
-    function atBlock(ShareHistory storage self, uint256 blockNumber) internal view returns (uint256) {
-        return self.trace.upperLookupRecent(blockNumber);
+    /// @return scaledShares What had been queued by the end of block `blockNumber`.
+    /// @return entries In how many entries.
+    function atBlock(QueueHistory storage self, uint256 blockNumber)
+        internal
+        view
+        returns (uint256 scaledShares, uint256 entries)
+    {
+        return _unpack(self.trace.upperLookupRecent(blockNumber));
+    }
+
+    function _unpack(uint256 value) private pure returns (uint256, uint256) {
+        return (value >> 32, uint32(value));
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {StrategyBase} from "../../src/core/StrategyBase.sol";
+import {IDelegationManager} from "../../src/interfaces/IDelegationManager.sol";
 import {IAllocationManagerTypes} from "../../src/interfaces/IAllocationManager.sol";
 import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
 import {CoreFixture} from "./CoreFixture.sol";
@@ -25,6 +26,11 @@ contract CoreHandler is CoreFixture {
     mapping(address strategy => uint256) public clearedShares;
     bool public maxMagnitudeRose;
     bool public slashDisagreed;
+    bool public paidWrongly;
+    bool public exitRefused;
+    /// @dev Withdrawals ever queued under an operator, and the shares that rounding may have left to nobody.
+    mapping(address operator => mapping(address strategy => uint256)) private _entries;
+    mapping(address strategy => uint256) public driftMax;
 
     constructor() {
         vm.roll(1_000);
@@ -51,12 +57,59 @@ contract CoreHandler is CoreFixture {
     }
 
     function makeDeposit(uint256 who, uint256 what, uint256 amount) external {
-        address account = who % 2 == 0 ? operators[who / 2 % OPERATORS] : stakers[who / 2 % STAKERS];
-        deposit(account, strategies[what % STRATEGIES], bound(amount, 1, 1e24));
+        deposit(_account(who), strategies[what % STRATEGIES], bound(amount, 1, 1e24));
     }
 
     function makeDelegation(uint256 who, uint256 to) external {
         delegate(stakers[who % STAKERS], operators[to % OPERATORS]);
+    }
+
+    function queueWithdrawal(uint256 who, uint256 what, uint256 amount) external {
+        address account = _account(who);
+        address strategy = address(strategies[what % STRATEGIES]);
+        uint256 held = strategyManager.stakerDepositShares(account, strategy);
+        IDelegationManager.QueuedWithdrawalParams[] memory params = new IDelegationManager.QueuedWithdrawalParams[](1);
+        params[0].strategies = one(strategy);
+        params[0].depositShares = new uint256[](1);
+        // Often a few shares only, where rounding shows.
+        params[0].depositShares[0] = amount % 2 == 0 ? bound(amount / 2, 1, 5) : bound(amount / 2, 1, held);
+        vm.prank(account);
+        delegationManager.queueWithdrawals(params);
+        _countEntry(delegationManager.delegatedTo(account), strategy);
+    }
+
+    function undelegate(uint256 who, bool byOperator) external {
+        address staker = stakers[who % STAKERS];
+        address operator = delegationManager.delegatedTo(staker);
+        (address[] memory held,) = strategyManager.getDeposits(staker);
+        vm.prank(byOperator ? operator : staker);
+        delegationManager.undelegate(staker);
+        for (uint256 i = 0; i < held.length; i++) {
+            _countEntry(operator, held[i]);
+        }
+    }
+
+    function completeWithdrawal(uint256 who, uint256 which, bool asTokens) external {
+        address account = _account(who);
+        bytes32[] memory roots = delegationManager.getQueuedWithdrawalRoots(account);
+        if (roots.length == 0) return;
+        bytes32 root = roots[which % roots.length];
+        uint256 end =
+            delegationManager.queuedWithdrawals(root).startBlock + delegationManager.minWithdrawalDelayBlocks();
+        if (vm.getBlockNumber() <= end) vm.roll(end + 1);
+        address strategy = delegationManager.queuedWithdrawals(root).strategies[0];
+        (, uint256[] memory promised) = delegationManager.getQueuedWithdrawal(root);
+        uint256 before =
+            strategies[0].underlyingToken().balanceOf(account) + strategies[1].underlyingToken().balanceOf(account);
+        vm.prank(account);
+        try delegationManager.completeQueuedWithdrawal(root, asTokens) {
+            uint256 present =
+                strategies[0].underlyingToken().balanceOf(account) + strategies[1].underlyingToken().balanceOf(account);
+            if (asTokens && present - before != promised[0]) paidWrongly = true;
+        } catch {
+            // As shares, a strategy whose operator was slashed to nothing takes none; tokens always leave.
+            if (asTokens || !_isFullySlashed(account, strategy)) exitRefused = true;
+        }
     }
 
     function makeAllocation(uint256 who, uint256 where, uint256 what, uint64 magnitude) external {
@@ -137,10 +190,24 @@ contract CoreHandler is CoreFixture {
         for (uint256 i = 0; i < STRATEGIES; i++) {
             address strategy = params.strategies[i];
             slashedShares[strategy] += shares[i];
+            driftMax[strategy] += 2 * _entries[params.operator][strategy];
             if (allocationManager.getMaxMagnitude(params.operator, strategy) > before[i]) maxMagnitudeRose = true;
             uint256 ledger = strategyManager.getBurnOrRedistributableShares(set, slashId, strategy);
             if (ledger != shares[i]) slashDisagreed = true;
         }
+    }
+
+    function _account(uint256 who) private view returns (address) {
+        return who % 2 == 0 ? operators[who / 2 % OPERATORS] : stakers[who / 2 % STAKERS];
+    }
+
+    function _countEntry(address operator, address strategy) private {
+        _entries[operator][strategy] += 1;
+    }
+
+    function _isFullySlashed(address account, address strategy) private view returns (bool) {
+        address operator = delegationManager.delegatedTo(account);
+        return operator != address(0) && allocationManager.getMaxMagnitude(operator, strategy) == 0;
     }
 
     function _sort() private {

@@ -6,17 +6,16 @@ import {OperatorSet} from "../../src/libraries/OperatorSetLib.sol";
 import {Snapshots} from "../../src/libraries/Snapshots.sol";
 import {Test} from "../Test.sol";
 
-/// @dev Stands in for the withdrawal queue: it records what was queued as the queue will.
+/// @dev Records what was queued as the queue does, without a staker.
 contract QueueHarness is DelegationManager {
-    using Snapshots for Snapshots.ShareHistory;
+    using Snapshots for Snapshots.QueueHistory;
 
     constructor(address managers, address registry, uint32 delay)
         DelegationManager(managers, managers, managers, registry, delay)
     {}
 
     function queue(address operator, address strategy, uint256 scaledShares) external {
-        Snapshots.ShareHistory storage history = _cumulativeQueuedShares[operator][strategy];
-        history.push(history.latest() + scaledShares);
+        _queued[operator][strategy].add(scaledShares);
     }
 }
 
