@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use alloy_primitives::{Address, U64, U256};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -108,6 +109,18 @@ impl Anvil {
         Ok(())
     }
 
+    /// Replaces the newest `blocks` blocks by empty ones at other times; what was mined in them is gone. Two blocks are the
+    /// most that are not final on a chain of [`Instance`].
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer, or has fewer blocks.
+    pub async fn reorganize(&self, blocks: u64) -> Result<(), Error> {
+        // No transactions of our own are put into the new blocks.
+        let transactions: [u8; 0] = [];
+        let _: serde_json::Value = self.chain.request("anvil_reorg", (blocks, transactions)).await?;
+        Ok(())
+    }
+
     /// The most wei per gas that `sender`'s waiting transaction offers; none when none waits.
     ///
     /// # Errors
@@ -153,6 +166,8 @@ pub enum StartError {
     },
     #[error("anvil ended or said nothing for {} s; it said: {output}", START_TIMEOUT.as_secs())]
     NotReady { output: String },
+    #[error("no folder for the chain's old states")]
+    Cache(#[source] std::io::Error),
     #[error(transparent)]
     Chain(#[from] Error),
 }
@@ -166,16 +181,52 @@ pub enum Mining {
     OnDemand,
 }
 
+/// How to start anvil. Two blocks after a block, it is finalized.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub mining: Mining,
+    /// On the loopback interface; 0 for a free one.
+    pub port: u16,
+    /// Where it keeps states that it holds no more in memory. Its own default lies in the home folder, where a killed
+    /// anvil leaves gigabytes behind.
+    pub cache: PathBuf,
+    /// Read at the start if it exists, and written when anvil is asked to end.
+    pub state: Option<PathBuf>,
+}
+
+/// Old states that anvil keeps on disk, a megabyte or two each.
+const STATES_ON_DISK_MAX: u32 = 128;
+
+impl Options {
+    /// The arguments of the program.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let port = self.port.to_string();
+        let fixed = ["--host", "127.0.0.1", "--port", &port, "--slots-in-an-epoch", "1"];
+        let mut arguments: Vec<String> = fixed.map(str::to_owned).into();
+        arguments.extend(["--max-persisted-states".to_owned(), STATES_ON_DISK_MAX.to_string()]);
+        arguments.extend(["--cache-path".to_owned(), self.cache.display().to_string()]);
+        if let Some(state) = &self.state {
+            arguments.extend(["--state".to_owned(), state.display().to_string()]);
+        }
+        if self.mining == Mining::EverySecond {
+            arguments.extend(["--block-time".to_owned(), "1".to_owned()]);
+        }
+        arguments
+    }
+}
+
 /// A running anvil; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Instance {
     url: String,
-    // Killed on drop.
-    _child: Child,
+    child: Child,
+    // Removed on drop, when it is this instance's own.
+    _cache: Option<TempDir>,
 }
 
 impl Instance {
-    /// Starts anvil on a free port of the loopback interface. Two blocks after a block, it is finalized.
+    /// Starts anvil on a free port of the loopback interface.
     ///
     /// # Errors
     /// [`StartError::NotFound`] says how to get it.
@@ -188,12 +239,19 @@ impl Instance {
     /// # Errors
     /// [`StartError::NotReady`] when the port is taken.
     pub async fn start_on_port(mining: Mining, port: u16) -> Result<Self, StartError> {
+        let cache = TempDir::with_prefix("vouch-anvil-").map_err(StartError::Cache)?;
+        let options = Options { mining, port, cache: cache.path().to_owned(), state: None };
+        Ok(Self { _cache: Some(cache), ..Self::start_with(&options).await? })
+    }
+
+    /// Starts anvil as `options` say.
+    ///
+    /// # Errors
+    /// [`StartError::NotReady`] when the port is taken or the state cannot be read.
+    pub async fn start_with(options: &Options) -> Result<Self, StartError> {
         let path = find_binary().ok_or(StartError::NotFound)?;
         let mut command = Command::new(&path);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--slots-in-an-epoch", "1"]);
-        if mining == Mining::EverySecond {
-            command.args(["--block-time", "1"]);
-        }
+        command.args(options.arguments());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|source| StartError::Spawn { path, source })?;
         let stdout = child.stdout.take().ok_or_else(|| StartError::NotReady { output: String::new() })?;
@@ -201,7 +259,21 @@ impl Instance {
         let address = listening_address(&mut lines).await?;
         // Somebody has to read on, or anvil stops when the pipe is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { url: format!("http://{address}"), _child: child })
+        Ok(Self { url: format!("http://{address}"), child, _cache: None })
+    }
+
+    /// The process's id; none once it has ended.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until the process has ended.
+    ///
+    /// # Errors
+    /// Fails when the operating system does.
+    pub async fn ended(&mut self) -> std::io::Result<()> {
+        self.child.wait().await.map(|_| ())
     }
 
     #[must_use]

@@ -31,6 +31,30 @@ pub struct Cursor {
     pub hash: B256,
 }
 
+impl Cursor {
+    /// The very block of `view`.
+    #[must_use]
+    pub fn of(view: &Finalized) -> Self {
+        let (chain, block) = (view.chain(), view.block());
+        Self { chain_id: chain.chain_id(), genesis_hash: chain.genesis_hash(), number: block.number, hash: block.hash }
+    }
+
+    /// Checks that `view` is of the chain that this was taken from. A view that lags behind proves nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::WrongChain`], [`Error::WrongGenesis`] or [`Error::HistoryChanged`]: nothing may be built on it then.
+    pub async fn require(&self, view: &Finalized) -> Result<(), Error> {
+        let chain = view.chain();
+        if self.chain_id != chain.chain_id() {
+            return Err(Error::WrongChain { expected: self.chain_id, found: chain.chain_id() });
+        }
+        if self.genesis_hash != chain.genesis_hash() {
+            return Err(Error::WrongGenesis { expected: self.genesis_hash, found: chain.genesis_hash() });
+        }
+        view.check_history(self.number, self.hash).await
+    }
+}
+
 /// Keeps a cursor durably.
 pub trait CursorStore: Send {
     /// The cursor saved last, none in a new store.
@@ -87,8 +111,7 @@ impl<S: CursorStore> Follower<S> {
         let cursor = store.load()?;
         let follower = Self { chain, config, store, cursor };
         if let Some(cursor) = &follower.cursor {
-            follower.check_chain(cursor)?;
-            follower.chain.finalized().await?.check_history(cursor.number, cursor.hash).await?;
+            cursor.require(&follower.chain.finalized().await?).await?;
         }
         Ok(follower)
     }
@@ -166,15 +189,5 @@ impl<S: CursorStore> Follower<S> {
         let flow = handler(page.clone()).await?;
         self.commit(&page)?;
         Ok(flow.map_continue(|()| true))
-    }
-
-    fn check_chain(&self, cursor: &Cursor) -> Result<(), Error> {
-        if cursor.chain_id != self.chain.chain_id() {
-            return Err(Error::WrongChain { expected: cursor.chain_id, found: self.chain.chain_id() });
-        }
-        if cursor.genesis_hash != self.chain.genesis_hash() {
-            return Err(Error::WrongGenesis { expected: cursor.genesis_hash, found: self.chain.genesis_hash() });
-        }
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! fees, and whichever of the two is mined counts. A process that dies in between loses nothing on chain: callers decide
 //! by reading the chain whether to send again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
@@ -81,10 +82,30 @@ pub struct Sender {
     chain: Chain,
     signer: PrivateKeySigner,
     config: Config,
-    /// The next nonce, if we know it.
-    next_nonce: Mutex<Option<u64>>,
+    nonces: Mutex<Nonces>,
     in_flight: Semaphore,
     waiting: Semaphore,
+}
+
+/// What is known about this key's nonces. What the chain says counts, unless something of ours is on its way there.
+#[derive(Debug, Default)]
+struct Nonces {
+    next: Option<u64>,
+    /// Held once by each transaction that was handed over and is not known to be mined.
+    under_way: Arc<()>,
+}
+
+impl Nonces {
+    /// The next nonce, where it need not be asked for. With nothing under way it must: a reorganized chain may have lost
+    /// what was mined, and a nonce behind the gap would wait for ever.
+    fn known(&self) -> Option<u64> {
+        self.next.filter(|_| Arc::strong_count(&self.under_way) > 1)
+    }
+
+    fn take(&mut self, nonce: u64) -> Arc<()> {
+        self.next = Some(nonce + 1);
+        Arc::clone(&self.under_way)
+    }
 }
 
 /// What is to be done, whatever it costs.
@@ -128,7 +149,7 @@ impl Sender {
     pub fn new(chain: Chain, signer: PrivateKeySigner, config: Config) -> Self {
         let in_flight = Semaphore::new(config.in_flight_max.max(1));
         let waiting = Semaphore::new(config.in_flight_max.max(1) + config.waiting_max);
-        Self { chain, signer, config, next_nonce: Mutex::new(None), in_flight, waiting }
+        Self { chain, signer, config, nonces: Mutex::default(), in_flight, waiting }
     }
 
     #[must_use]
@@ -190,11 +211,12 @@ impl Sender {
         let mut order = Order { kind, input, gas_limit: 0, label: label.to_owned() };
         order.gas_limit = self.estimate_gas(&order).await?;
         let deadline = Instant::now() + self.config.confirm_timeout;
-        let (nonce, attempt) = self.submit_first(&order).await?;
+        let (nonce, attempt, under_way) = self.submit_first(&order).await?;
         let receipt = self.watch(&order, nonce, attempt, deadline).await;
+        drop(under_way);
         if receipt.is_err() {
             // Whether the nonce was used is not known: ask the chain before the next transaction.
-            *self.next_nonce.lock().await = None;
+            self.nonces.lock().await.next = None;
         }
         self.conclude(&order, receipt?).await
     }
@@ -208,20 +230,19 @@ impl Sender {
     }
 
     /// Takes a nonce and hands the transaction over; retried with a fresh nonce when another process took ours.
-    async fn submit_first(&self, order: &Order) -> Result<(u64, Attempt), Error> {
-        let mut next_nonce = self.next_nonce.lock().await;
+    async fn submit_first(&self, order: &Order) -> Result<(u64, Attempt, Arc<()>), Error> {
+        let mut nonces = self.nonces.lock().await;
         for _ in 0..5 {
-            let nonce = match *next_nonce {
+            let nonce = match nonces.known() {
                 Some(nonce) => nonce,
                 None => self.nonce_at("pending").await?,
             };
             let fees = Fees::current(&self.chain, self.config.fee_per_gas_max, &order.label).await?;
             let attempt = self.sign(order, nonce, fees)?;
             if let Submission::Maybe = self.submit(&attempt, &order.label).await? {
-                *next_nonce = Some(nonce + 1);
-                return Ok((nonce, attempt));
+                return Ok((nonce, attempt, nonces.take(nonce)));
             }
-            *next_nonce = None;
+            nonces.next = None;
         }
         let nonce = self.nonce_at("pending").await?;
         Err(Error::NonceTaken { sender: self.address(), nonce, label: order.label.clone() })

@@ -301,6 +301,21 @@ async fn every_event_comes_once_across_restarts() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_a_reorganization_lost_leaves_no_gap_in_which_the_next_one_waits() {
+    let local = start(Mining::OnDemand).await;
+    let quick = sender::Config { confirm_timeout: Duration::from_secs(10), ..sender::Config::default() };
+    let sender = local.sender_with(quick).await;
+    let token = deploy_token(&sender).await;
+    local.anvil.mine(3).await.unwrap();
+    let lost = sender.send_and_confirm(token, mint(sender.address(), 5), "mint").await.unwrap();
+    local.anvil.reorganize(1).await.unwrap();
+    let view_of = async || local.chain.latest_call(token, &token::balanceOfCall { account: sender.address() }).await;
+    assert_eq!(view_of().await.unwrap(), U256::ZERO, "{} is gone", lost.transaction);
+    sender.send_and_confirm(token, mint(sender.address(), 7), "mint").await.unwrap();
+    assert_eq!(view_of().await.unwrap(), U256::from(7));
+}
+
+#[tokio::test]
 async fn the_running_follower_hands_over_pages_until_told_to_stop() {
     let local = start(Mining::OnDemand).await;
     let sender = local.sender().await;

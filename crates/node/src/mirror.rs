@@ -1,13 +1,15 @@
 //! Finalized chain state in memory: apps, releases, lanes and operator tables, kept current by following finalized events.
 //!
 //! The state is derived: it is read anew from the deployment's first block at every start, so it cannot disagree with the
-//! chain it came from. Only [`Finalized`] views enter it.
+//! chain it came from. Only [`Finalized`] views enter it. One block that was final is remembered across restarts, so that
+//! an endpoint which shows another history is found out by a node that was stopped meanwhile, too.
 
 mod acceptance;
 mod state;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use alloy_primitives::{Address, B256};
@@ -15,7 +17,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use vouch_chain::bindings::batch_registry;
-use vouch_chain::{Chain, Deployment, Error, Finalized, FinalizedClock};
+use vouch_chain::follower::RedbCursor;
+use vouch_chain::{Chain, Cursor, CursorStore, Deployment, Error, Fault, Finalized, FinalizedClock};
 use vouch_compute::lane::chain::{Acceptance, AppState, ChainView, Head, Release, Table, Unavailable};
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::program::Kind;
@@ -27,7 +30,11 @@ pub use state::{AppRecord, TableRecord};
 
 /// How often to look for a new finalized block.
 const POLL: Duration = Duration::from_millis(200);
-/// The longest wait between two tries while the chain does not answer.
+/// How many blocks may pass until a new one is remembered across restarts; what is final does not change in between.
+const REMEMBER_BLOCKS: u64 = 32;
+/// The name of the mirror's place in its store.
+const CURSOR: &str = "mirror";
+/// The longest wait between two tries while the chain does not answer, or not as it should.
 const POLL_FAILED_MAX: Duration = Duration::from_secs(10);
 
 /// The mirror and what it reads from.
@@ -37,19 +44,32 @@ pub struct Mirror {
     clock: FinalizedClock,
     state: RwLock<State>,
     head: watch::Sender<u64>,
+    remembered: Mutex<Remembered>,
+}
+
+/// The newest block that is remembered, and where.
+struct Remembered {
+    store: RedbCursor,
+    number: u64,
 }
 
 impl Mirror {
-    /// Reads everything up to the latest finalized block.
+    /// Reads everything up to the latest finalized block. `store` keeps one of them for the next start.
     ///
     /// # Errors
-    /// Fails when the chain does not answer, or is not the deployment's.
-    pub async fn start(chain: Chain, deployment: Deployment) -> Result<Arc<Self>, Error> {
+    /// Fails when the chain does not answer, is not the deployment's, or has another history than at the last start:
+    /// [`Error::HistoryChanged`], [`Error::WrongGenesis`].
+    pub async fn start(chain: Chain, deployment: Deployment, mut store: RedbCursor) -> Result<Arc<Self>, Error> {
         let view = chain.finalized().await?;
+        let known = store.load()?;
+        if let Some(known) = &known {
+            known.require(&view).await?;
+        }
         let mirror = Arc::new(Self {
             clock: FinalizedClock::new(*view.block(), Instant::now()),
             state: RwLock::new(State::default()),
             head: watch::Sender::new(0),
+            remembered: Mutex::new(Remembered { store, number: known.map_or(0, |known| known.number) }),
             chain,
             deployment,
         });
@@ -57,17 +77,27 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// Follows the chain until it contradicts itself; failures that go away by themselves are waited out.
+    /// Where [`Mirror::start`] keeps a block in a node's folder.
     ///
     /// # Errors
-    /// The first error that is not transient.
+    /// [`Error::Store`] names a file that is damaged or locked.
+    pub fn store(data_dir: &Path) -> Result<RedbCursor, Error> {
+        RedbCursor::open(&data_dir.join("chain.redb"), CURSOR)
+    }
+
+    /// Follows the chain until it contradicts itself. Failures that go away by themselves are waited out, and so is an
+    /// endpoint that answers badly: behind one address several machines may stand, and one that has just started lacks
+    /// the state of its newest blocks.
+    ///
+    /// # Errors
+    /// The first error that is neither.
     pub async fn run(&self) -> Result<(), Error> {
         let mut wait = POLL;
         loop {
             tokio::time::sleep(wait).await;
             match self.follow().await {
                 Ok(()) => wait = POLL,
-                Err(error) if error.is_transient() => {
+                Err(error) if can_wait(&error) => {
                     wait = (wait * 2).min(POLL_FAILED_MAX);
                     tracing::warn!(%error, retry_ms = wait.as_millis(), "node.mirror.follow");
                 }
@@ -106,7 +136,21 @@ impl Mirror {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
         self.clock.observe(*view.block(), learned_at);
         self.head.send_replace(view.block().number);
+        self.remember(view);
         Ok(())
+    }
+
+    /// Nothing is lost but the check at the next start if this fails, as it does on a full disk: an older block is
+    /// checked then.
+    fn remember(&self, view: &Finalized) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.number > 0 && view.block().number < remembered.number.saturating_add(REMEMBER_BLOCKS) {
+            return;
+        }
+        match remembered.store.save(&Cursor::of(view)) {
+            Ok(()) => remembered.number = view.block().number,
+            Err(error) => tracing::warn!(%error, "node.mirror.remember"),
+        }
     }
 
     async fn lane_at(&self, view: &Finalized, lane: LaneKey) -> Result<(LaneState, u64), Error> {
@@ -196,6 +240,11 @@ impl Mirror {
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the endpoint may answer properly later.
+pub fn can_wait(error: &Error) -> bool {
+    matches!(error.fault(), Fault::Transient | Fault::Endpoint)
 }
 
 impl ChainView for Mirror {

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::Address;
@@ -18,7 +18,7 @@ use crate::config::{Config, Role};
 use crate::executor::ExecutorRole;
 use crate::gateway::GatewayRole;
 use crate::http;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, can_wait};
 use crate::peers::HttpPeers;
 
 /// How long connecting to another node may take.
@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE_PER_PEER_MAX: usize = 32;
 /// The longest wait between two tries to reach the chain at the start.
 const CHAIN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a chain that answers, but badly, may go on so at the start.
+const CHAIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a node does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +142,7 @@ async fn parts(config: &Config) -> Result<Parts, Error> {
     let chain = connect(&config.chain.rpc).await?;
     let network = Network::new(chain.clone(), deployment.clone())?;
     let srs = Arc::new(DevelopmentSrs::for_chain(chain.chain_id())?.into());
-    let mirror = Mirror::start(chain, deployment).await?;
+    let mirror = start_mirror(chain, deployment, &config.data_dir).await?;
     let http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_PEER_MAX)
@@ -158,6 +160,22 @@ async fn parts(config: &Config) -> Result<Parts, Error> {
         srs,
         http,
     })
+}
+
+/// Reads the chain; an endpoint that answers badly gets some time, since it may have just started itself.
+async fn start_mirror(chain: Chain, deployment: Deployment, data_dir: &Path) -> Result<Arc<Mirror>, Error> {
+    let store = Mirror::store(data_dir)?;
+    let (patience, mut wait) = (Instant::now() + CHAIN_PATIENCE, Duration::from_millis(250));
+    loop {
+        match Mirror::start(chain.clone(), deployment.clone(), store.clone()).await {
+            Err(error) if can_wait(&error) && Instant::now() < patience => {
+                tracing::warn!(%error, retry_ms = wait.as_millis(), "node.chain.read");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(CHAIN_WAIT_MAX);
+            }
+            started => return Ok(started?),
+        }
+    }
 }
 
 /// Connects; waits for a chain that is not there yet, since a node that gives up helps nobody.

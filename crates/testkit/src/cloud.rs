@@ -31,6 +31,7 @@ const POLL: Duration = Duration::from_millis(50);
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     pub rpc: String,
+    pub chain_pid: i32,
     pub gateway: String,
     pub deployment: PathBuf,
     pub password_file: PathBuf,
@@ -183,24 +184,25 @@ impl Cloud {
     pub async fn kill_node(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
         kill(Pid::from_raw(node.pid), Signal::SIGKILL)?;
-        self.wait_gone(node).await
+        wait_gone(node.pid).await
     }
 
     /// Asks a node to end, and waits until it has.
     pub async fn stop_node(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
         kill(Pid::from_raw(node.pid), Signal::SIGTERM)?;
-        self.wait_gone(node).await
+        wait_gone(node.pid).await
     }
 
-    /// Waits until the process itself is gone, and with it its hold on its stores; `vouch up` reaps it.
-    async fn wait_gone(&self, node: &Node) -> Result<()> {
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while kill(Pid::from_raw(node.pid), None).is_ok() {
-            ensure!(Instant::now() < deadline, "process {} of {} goes on", node.pid, node.url);
-            tokio::time::sleep(POLL).await;
-        }
-        Ok(())
+    /// Asks the chain to end, and waits until it has. What it had is in [`Cloud::chain_folder`] then.
+    pub async fn stop_chain(&self) -> Result<()> {
+        kill(Pid::from_raw(self.description.chain_pid), Signal::SIGTERM)?;
+        wait_gone(self.description.chain_pid).await
+    }
+
+    /// Where the chain keeps its old states, and `state.json` once it has ended.
+    pub fn chain_folder(&self) -> PathBuf {
+        self.folder.join("chain")
     }
 
     /// Starts a node that was ended, in a process of its own, and waits until it answers.
@@ -253,6 +255,16 @@ impl Cloud {
         std::mem::forget(self.process);
         pid
     }
+}
+
+/// Waits until the process itself is gone, and with it its hold on its stores; `vouch up` reaps it.
+async fn wait_gone(pid: i32) -> Result<()> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    while kill(Pid::from_raw(pid), None).is_ok() {
+        ensure!(Instant::now() < deadline, "process {pid} goes on");
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
 }
 
 /// Has the kernel ask the child to end when this thread does.

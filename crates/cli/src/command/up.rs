@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::select_all;
-use vouch_chain::anvil;
+use vouch_chain::anvil::{self, Mining};
 
 use crate::command::doctor::INSTALL_ANVIL;
 use crate::command::node::stop_signal;
 use crate::failure::Failure;
 use crate::local::accounts::{self, Account, OPERATORS_MAX};
-use crate::local::cloud::{AccountEntry, CLOUD_FILE, Cloud, Folder, NodeEntry, VERSION};
+use crate::local::cloud::{AccountEntry, CLOUD_FILE, Cloud, Folder, NodeEntry, VERSION, unwritable};
 use crate::local::config::{self, DEPLOYMENT_FILE, Node, PASSWORD_FILE, keystore_of};
 use crate::local::process::{Logs, Process, free_ports};
 use crate::local::setup;
@@ -35,7 +35,7 @@ pub struct Arguments {
     /// Write the logs of the cloud's processes to DIR/logs instead of showing them
     #[arg(long)]
     quiet: bool,
-    /// Go on when a node ends; the chain must stay (for drills that stop nodes and start them again)
+    /// Go on when a process of the cloud ends, the chain included (for drills that stop them and start them again)
     #[arg(long)]
     keep_going: bool,
     /// How many operators
@@ -62,16 +62,18 @@ pub async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     stop_all(processes, output, ended).await
 }
 
-/// Returns when a process ended without which the cloud cannot go on.
+/// Returns when a process ended; with `keep_going` that is said, and the cloud goes on.
 async fn watch(processes: &mut Vec<Process>, keep_going: bool, output: &Output) -> Failure {
-    loop {
+    while !processes.is_empty() {
         let (what, index, _) = select_all(processes.iter_mut().map(|process| process.ended().boxed())).await;
-        if !keep_going || processes[index].name() == CHAIN {
+        if !keep_going {
             return Failure::host(what, LOOK);
         }
         output.say(what);
         processes.remove(index);
     }
+    // Somebody else runs them now.
+    std::future::pending().await
 }
 
 /// Nodes end before the chain that they read.
@@ -96,7 +98,8 @@ async fn start(
 
     output.say("starting the chain");
     let logs = Logs::new(folder, arguments.quiet)?;
-    processes.push(spawn_chain(ports[0], &logs)?);
+    processes.push(spawn_chain(arguments, folder, ports[0], &logs)?);
+    let chain_pid = processes[0].id().unwrap_or_default();
     let chain = watched(setup::connect(&rpc), processes).await?;
     output.say("deploying contracts and staking");
     watched(setup::populate(&chain, folder, &accounts), processes).await?;
@@ -112,12 +115,14 @@ async fn start(
     }
     watched(wait_for(&nodes), processes).await?;
 
-    let cloud = describe(&rpc, &accounts, &nodes, &pids);
+    let cloud = describe(&rpc, chain_pid, &accounts, &nodes, &pids);
     cloud.save(folder)?;
     Ok(cloud)
 }
 
-fn spawn_chain(port: u16, logs: &Logs) -> Result<Process, Failure> {
+fn spawn_chain(arguments: &Arguments, folder: &Path, port: u16, logs: &Logs) -> Result<Process, Failure> {
+    let chain = folder.join(CHAIN);
+    std::fs::create_dir_all(chain.join("old-states")).map_err(|error| unwritable(&chain, &error))?;
     let binary = anvil::find_binary().ok_or_else(|| {
         Failure::host(
             format!(
@@ -127,19 +132,12 @@ fn spawn_chain(port: u16, logs: &Logs) -> Result<Process, Failure> {
             format!("run `{INSTALL_ANVIL}`"),
         )
     })?;
+    // Drills end the chain and start it again with what it had.
+    let state = arguments.keep_going.then(|| chain.join("state.json"));
+    let options = anvil::Options { mining: Mining::EverySecond, port, cache: chain.join("old-states"), state };
     // It logs every request; its errors reach whoever sent the request.
-    let arguments = [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        &port.to_string(),
-        "--slots-in-an-epoch",
-        "1",
-        "--block-time",
-        "1",
-        "--quiet",
-    ];
-    Process::spawn(CHAIN, &binary, &arguments.map(str::to_owned), logs)
+    let arguments = options.arguments().into_iter().chain(["--quiet".to_owned()]).collect::<Vec<_>>();
+    Process::spawn(CHAIN, &binary, &arguments, logs)
 }
 
 fn spawn_node(folder: &Path, node: &Node, logs: &Logs) -> Result<Process, Failure> {
@@ -171,7 +169,7 @@ async fn wait_for(nodes: &[Node]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(rpc: &str, accounts: &[Account], nodes: &[Node], pids: &BTreeMap<String, u32>) -> Cloud {
+fn describe(rpc: &str, chain_pid: u32, accounts: &[Account], nodes: &[Node], pids: &BTreeMap<String, u32>) -> Cloud {
     let account = |account: &Account| {
         (account.name.clone(), AccountEntry { address: account.signer.address(), keystore: keystore_of(&account.name) })
     };
@@ -182,6 +180,7 @@ fn describe(rpc: &str, accounts: &[Account], nodes: &[Node], pids: &BTreeMap<Str
     Cloud {
         version: VERSION,
         rpc: rpc.to_owned(),
+        chain_pid,
         gateway: nodes.iter().find(|node| node.name == "gateway").map(Node::url).unwrap_or_default(),
         deployment: DEPLOYMENT_FILE.into(),
         password_file: PASSWORD_FILE.into(),

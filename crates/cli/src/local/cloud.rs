@@ -22,6 +22,8 @@ pub const VERSION: u32 = 1;
 pub struct Cloud {
     pub version: u32,
     pub rpc: String,
+    /// The chain's process.
+    pub chain_pid: u32,
     pub gateway: String,
     pub deployment: PathBuf,
     pub password_file: PathBuf,

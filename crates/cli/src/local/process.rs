@@ -80,10 +80,6 @@ impl Process {
         Ok(Self { name: name.to_owned(), child })
     }
 
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The process's id; none once it has ended and was waited for.
     pub fn id(&self) -> Option<u32> {
         self.child.id()

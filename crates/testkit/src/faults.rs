@@ -1,0 +1,17 @@
+//! Real faults on real processes: a whole cloud under load while a seeded schedule kills, stops and cuts off its parts.
+//!
+//! Every link of a node passes through a proxy of this process, so that it can be cut without touching the machine's
+//! network. What must hold through all of it is in [`verdict`]: it is asked once everything is healed.
+
+mod disk;
+mod drill;
+mod link;
+mod load;
+mod schedule;
+mod verdict;
+
+pub use drill::Drill;
+pub use link::Link;
+pub use load::{Load, Outcome};
+pub use schedule::{Event, Fault, Schedule};
+pub use verdict::Verdict;
