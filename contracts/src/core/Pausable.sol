@@ -24,6 +24,11 @@ abstract contract Pausable is IPausable {
         _;
     }
 
+    modifier onlyUnpauser() {
+        require(msg.sender == IPauserRegistry(pauserRegistry).unpauser(), OnlyUnpauser());
+        _;
+    }
+
     function pause(uint256 newPausedStatus) external onlyPauser {
         _requirePausable(newPausedStatus);
         require(newPausedStatus & ~_pausableBits() == 0, InvalidNewPausedStatus());
@@ -35,8 +40,7 @@ abstract contract Pausable is IPausable {
         _setPaused(_pausableBits());
     }
 
-    function unpause(uint256 newPausedStatus) external {
-        require(msg.sender == IPauserRegistry(pauserRegistry).unpauser(), OnlyUnpauser());
+    function unpause(uint256 newPausedStatus) external onlyUnpauser {
         require(newPausedStatus & ~_paused == 0, InvalidNewPausedStatus());
         _paused = newPausedStatus;
         emit Unpaused(msg.sender, newPausedStatus);

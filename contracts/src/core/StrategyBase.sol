@@ -45,6 +45,7 @@ contract StrategyBase is IStrategy, Pausable {
     {
         require(address(token) == address(underlyingToken), OnlyUnderlyingToken());
         uint256 balance = _balance();
+        _beforeDeposit(amount, balance);
         newShares = Math.mulDiv(amount, totalShares + OFFSET, balance - amount + OFFSET);
         require(newShares != 0, NewSharesZero());
         totalShares += newShares;
@@ -106,6 +107,9 @@ contract StrategyBase is IStrategy, Pausable {
     function underlyingToShares(uint256 amountUnderlying) public view returns (uint256) {
         return Math.mulDiv(amountUnderlying, totalShares + OFFSET, _balance() + OFFSET);
     }
+
+    /// @dev May refuse a deposit of `amount`, after which `balance` is held. This vault refuses none.
+    function _beforeDeposit(uint256 amount, uint256 balance) internal view virtual {}
 
     function _pausableBits() internal pure override returns (uint256) {
         return 1 << PAUSED_DEPOSITS;
