@@ -60,6 +60,9 @@ pub struct Config {
     /// How long further signatures are waited for once the threshold has signed: each absent signer costs gas.
     pub signature_grace: Duration,
     pub certify_timeout: Duration,
+    /// After how long a batch that the threshold does not sign is given up: the gateway wishes for a skip of the lane, which
+    /// a post cancels. Long, so that executors that are only restarted come back before.
+    pub skip_after: Duration,
     pub peer_timeout: Duration,
     /// How long batches are kept after their table's time; must exceed the profile's whole time.
     pub retention: Duration,
@@ -81,6 +84,7 @@ impl Config {
             propose_timeout: Duration::from_secs(5),
             signature_grace: Duration::from_millis(15),
             certify_timeout: Duration::from_secs(5),
+            skip_after: Duration::from_secs(120),
             peer_timeout: Duration::from_secs(3),
             retention: Duration::from_secs(60 * 86_400),
             restored: false,

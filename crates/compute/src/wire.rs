@@ -278,6 +278,20 @@ impl Refusal {
 }
 
 impl Refusal {
+    /// Whether whoever refuses to sign a batch for this will never sign it, however often and whenever it is asked.
+    pub fn is_final(&self) -> bool {
+        let may_change = matches!(
+            self,
+            // Its view is ahead of the gateway's, which will soon see the same.
+            Self::AtOrBelowCursor { .. }
+                | Self::CannotRun(_)
+                | Self::DataUnknown
+                | Self::Malformed(_)
+                | Self::StoreFailed
+        );
+        !may_change && !self.is_transient()
+    }
+
     /// Whether a proposal that is refused for this shows that its gateway does not follow the protocol.
     pub fn is_lie(&self) -> bool {
         matches!(

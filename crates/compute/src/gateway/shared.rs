@@ -354,6 +354,8 @@ impl Shared {
         slots.truncate(unbroken);
         while let Some(last) = slots.last() {
             if let Some(certificate) = self.certificate_of(last)? {
+                // Behind the cursor nobody collects signatures again: what is posted must not be forgotten.
+                self.store.flush().map_err(internal)?;
                 let headers = slots.into_iter().map(|record| record.header).collect();
                 return Ok(Some(PostWork { headers, certificate }));
             }

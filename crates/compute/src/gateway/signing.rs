@@ -1,6 +1,6 @@
 //! Round 2 and 3: build a batch, reserve its slot, collect signatures until the certificate stands, hand it out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
 
+use super::Wish;
 use super::callers::Said;
 use super::members::{Member, Members};
 use super::round::AgreedCall;
@@ -140,7 +141,9 @@ fn entry(call: &AgreedCall) -> Entry {
 /// Proposes until the threshold has signed or the lane was skipped. `fresh`: the executors have just run these requests,
 /// so their ids are enough.
 pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal, fresh: bool) -> Ending {
-    let mut collector = Collector { signatures: BTreeMap::new(), weight: U256::ZERO, members, proposal, fresh };
+    let (signatures, never) = (BTreeMap::new(), BTreeSet::new());
+    let stuck_at = shared.machine.now() + shared.config.skip_after;
+    let mut collector = Collector { signatures, never, weight: U256::ZERO, members, proposal, fresh };
     loop {
         if let Some(certificate) = collector.attempt(shared).await {
             let (signatures, certificate) = (collector.singles(), Box::new(certificate));
@@ -154,6 +157,9 @@ pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal,
         if collector.is_skipped(shared) {
             return Ending::Skipped { proposal: collector.proposal };
         }
+        if collector.is_hopeless() || shared.machine.now() >= stuck_at {
+            shared.wish(Wish::RequestSkip { lane: LaneKey::of(&collector.proposal.record.header) });
+        }
         collector.keep_what_came(shared);
         shared.machine.sleep(RETRY_WAIT_MAX).await;
     }
@@ -165,6 +171,8 @@ struct Collector {
     fresh: bool,
     /// By table index. Checked only together, when the threshold is there.
     signatures: BTreeMap<usize, BlsSignatureBytes>,
+    /// Who has said that it will never sign this batch, by table index.
+    never: BTreeSet<usize>,
     weight: U256,
 }
 
@@ -225,7 +233,10 @@ impl Collector {
         }
     }
 
-    fn refused(&self, shared: &Shared, index: usize, refusal: Refusal) {
+    fn refused(&mut self, shared: &Shared, index: usize, refusal: Refusal) {
+        if refusal.is_final() {
+            self.never.insert(index);
+        }
         let operator = self.members.operator(index);
         tracing::warn!(%operator, sequence = self.proposal.record.header.sequence, %refusal, "gateway.propose.refused");
         self.tell(shared, index, &Said::RefusedToSign(refusal));
@@ -262,6 +273,7 @@ impl Collector {
     fn drop_one(&mut self, shared: &Shared, operator: OperatorId) {
         let Some(index) = self.members.operators().position(|member| member == operator) else { return };
         let Some(signature) = self.signatures.remove(&index) else { return };
+        self.never.insert(index);
         self.weight = self.weight.saturating_sub(self.members.weight(index));
         self.tell(shared, index, &Said::Nothing("sent what is not its signature of the batch".to_owned()));
         let proposal = self.proposal.record.signed_header();
@@ -276,6 +288,14 @@ impl Collector {
                 signature: *signature,
             })
             .collect()
+    }
+
+    /// Whether those who may still sign are too few: then only a skip moves the lane on (restored stores with a floor, a
+    /// batch that outlived its table or its requests). Whoever could bring this about by false refusals could as well
+    /// stop the lane by silence.
+    fn is_hopeless(&self) -> bool {
+        let willing = (0..self.members.count()).filter(|index| !self.never.contains(index));
+        willing.fold(U256::ZERO, |sum, index| sum.saturating_add(self.members.weight(index))) < self.members.threshold
     }
 
     fn is_skipped(&self, shared: &Shared) -> bool {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use alloy_primitives::{B256, Bytes};
 use futures::future::BoxFuture;
 use vouch_compute::evidence::Evidence;
-use vouch_compute::gateway::{CallError, Gateway};
-use vouch_compute::wire::{Answer, ExecuteAnswer, Refusal, Report};
-use vouch_core::{RequestId, ecdsa};
+use vouch_compute::gateway::{CallError, Gateway, Wish};
+use vouch_compute::wire::{Answer, Call, ExecuteAnswer, Refusal, Report};
+use vouch_core::{BatchHash, RequestId, ecdsa};
 
 use crate::world::*;
 
@@ -252,4 +252,32 @@ async fn calls_that_executors_would_refuse_are_refused_at_the_door() {
     assert_eq!(world.gateway().call(forged).await.unwrap_err(), CallError::Refused(Refusal::WrongClientSignature));
     let large = world.gateway().call(request(1, &[0; 2_000])).await.unwrap_err();
     assert_eq!(large, CallError::Refused(Refusal::PayloadTooLarge { found: 2_000, max: 1_024 }));
+}
+
+/// Answers every proposal with this, everything else honestly.
+fn answers_proposals_with(answer: Answer) -> Lie {
+    Arc::new(move |body, honest| {
+        let is_proposal = matches!(Call::decode(&body), Ok(Call::Propose(_)));
+        let answer = answer.clone();
+        Box::pin(async move { if is_proposal { Ok(answer.encode().into()) } else { Ok(honest.await) } })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_too_many_will_never_sign_makes_the_gateway_ask_for_a_skip() {
+    let signed = BatchHash::ZERO;
+    let refusals = [
+        Answer::Refused(Refusal::BelowFloor { sequence: 1, floor: 8 }),
+        Answer::Refused(Refusal::SlotTaken { signed }),
+        Answer::Refused(Refusal::StaleTable(TABLE_TIME)),
+        Answer::Signature([7; 64].into()),
+    ];
+    for refusal in refusals {
+        let mut world = World::start().await;
+        world.links.lie(0, answers_proposals_with(refusal.clone()));
+        let gateway = world.gateway();
+        let call = tokio::spawn(async move { gateway.call(request(1, b"abc")).await });
+        world.wish(|wish| matches!(wish, Wish::RequestSkip { lane } if *lane == LANE)).await;
+        call.abort();
+    }
 }

@@ -305,3 +305,18 @@ async fn a_lane_that_is_skipped_fails_the_calls_of_its_stuck_batch_and_goes_on()
     assert_eq!(receipt.certified.batch.sequence, u64::from(WINDOW) + 1);
     assert_eq!(world.gateway().call(request(1, b"abc")).await.unwrap_err(), CallError::LaneSkipped);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_to_be_posted_survives_a_power_loss() {
+    let world = World::start().await;
+    let receipt = world.gateway().call(request(1, b"abc")).await.unwrap();
+    let gateway = world.gateway();
+    tokio::task::spawn_blocking(move || gateway.unposted(LANE, 0)).await.unwrap().unwrap().unwrap();
+    let crashed = world.folder.path().join("crashed");
+    copy(&world.folder.path().join("gateway"), &crashed);
+    world.chain.post(&receipt.certified.batch);
+    let gateway = world.start_gateway_in(&crashed);
+    gateway.tick().await;
+    let again = gateway.receipt(request(1, b"abc").request.id()).await.unwrap();
+    assert_eq!(again.map(|again| again.certified.batch.clone()), Some(receipt.certified.batch.clone()));
+}

@@ -1,0 +1,113 @@
+//! A gateway that lies: beside the honest code it proposes other batches with the same key, each of them in itself as an
+//! executor could sign it, to whom and in which order it likes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::U256;
+use futures::future::join_all;
+use rand::seq::SliceRandom;
+use vouch_compute::gateway::PostWork;
+use vouch_compute::quorum;
+use vouch_compute::wire::{Answer, Call, Opening, OperatorSignature, ProposeCall, ProposedData, SignedRequest};
+use vouch_core::{Batch, BatchData, BatchHash, ecdsa, merkle};
+
+use crate::cast::*;
+use crate::network::{GATEWAY, Network};
+use crate::scheduler::WORLD;
+
+/// Lies for ever.
+pub async fn run(network: Arc<Network>) {
+    loop {
+        network.scheduler.sleep(network.scheduler.millis(400..2_500)).await;
+        if let Some(call) = rival(&network) {
+            let network = Arc::clone(&network);
+            network.scheduler.clone().spawn(WORLD, async move { propose(network, call).await });
+        }
+    }
+}
+
+/// Another batch, near the cursor, on any parent that was ever proposed.
+fn rival(network: &Network) -> Option<ProposeCall> {
+    let (scheduler, registry) = (&network.scheduler, network.chain.finalized());
+    let reference_timestamp = *network.chain.tables().last()?;
+    let sequence = registry.cursor + scheduler.range(1..u64::from(WINDOW) + 2);
+    let parents: Vec<Batch> = network.history.facts(|facts| {
+        let headers = facts.headers.values().map(|proposed| &proposed.header);
+        headers.filter(|header| header.sequence < sequence).cloned().collect()
+    });
+    // Most are from the sequence before, so that chains of lies come about.
+    let before: Vec<&Batch> = parents.iter().filter(|header| header.sequence + 1 == sequence).collect();
+    let parent = match scheduler.range(0..10) {
+        0 => None,
+        1 => scheduler.random(|random| parents.choose(random).cloned()),
+        _ => scheduler.random(|random| before.choose(random).map(|header| Batch::clone(header))),
+    };
+    let requests: Vec<SignedRequest> = network.history.facts(|facts| facts.requests.values().cloned().collect());
+    let count = scheduler.range(1..3) as usize;
+    let chosen: Vec<_> = scheduler.random(|random| requests.choose_multiple(random, count).cloned().collect());
+    if chosen.is_empty() {
+        return None;
+    }
+    let data = BatchData::new(chosen.iter().map(entry).collect()).ok()?;
+    Some(signed(sequence, parent, reference_timestamp, &data))
+}
+
+fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: &BatchData) -> ProposeCall {
+    let bytes = data.encode();
+    let (commitment, opening) = srs().commit_data(&bytes).unwrap();
+    let header = Batch {
+        chain_id: U256::from(CHAIN_ID),
+        registry: REGISTRY,
+        app: APP,
+        operator_set_id: 1,
+        profile_id: PROFILE,
+        program_id: program().id(),
+        lane: LANE.lane,
+        sequence,
+        parent: parent.as_ref().map_or(BatchHash::ZERO, Batch::hash),
+        exchanges_root: merkle::root(&data.leaves()),
+        exchange_count: data.entries().len() as u32,
+        data_commitment_x: commitment.x,
+        data_commitment_y: commitment.y,
+        data_length: bytes.len() as u64,
+        reference_timestamp,
+        ..Batch::default()
+    };
+    ProposeCall {
+        gateway_signature: ecdsa::sign(header.hash().0, &GATEWAY_KEY).unwrap().into(),
+        header,
+        parent,
+        data: ProposedData::Whole(bytes.into()),
+        opening: Opening { value: opening.value, proof: opening.proof },
+    }
+}
+
+/// To some executors; what becomes a certificate may be posted.
+async fn propose(network: Arc<Network>, call: ProposeCall) {
+    let header = call.header.clone();
+    let body = alloy_primitives::Bytes::from(Call::Propose(Box::new(call)).encode());
+    network.history.proposal(&body, false);
+    let asked: Vec<usize> = (0..EXECUTORS).filter(|_| network.scheduler.chance(0.7)).collect();
+    let wait = Duration::from_secs(6);
+    let answers = join_all(asked.into_iter().map(|index| {
+        let (network, body) = (Arc::clone(&network), body.clone());
+        async move {
+            let answer =
+                futures::future::select(Box::pin(network.send(GATEWAY, index, body)), network.scheduler.sleep(wait));
+            let futures::future::Either::Left((Ok(answer), _)) = answer.await else { return None };
+            match Answer::decode(&answer) {
+                Ok(Answer::Signature(signature)) => Some(OperatorSignature { operator: operator(index), signature }),
+                _ => None,
+            }
+        }
+    }));
+    let signatures: Vec<OperatorSignature> = answers.await.into_iter().flatten().collect();
+    let weight: u64 = signatures.iter().filter_map(|one| index_of(one.operator)).map(|index| WEIGHTS[index]).sum();
+    if weight < THRESHOLD {
+        return;
+    }
+    if let Ok(certificate) = quorum::assemble(&table(header.reference_timestamp), &header, &signatures) {
+        network.chain.post(PostWork { headers: vec![header], certificate });
+    }
+}
