@@ -14,12 +14,18 @@
 
 mod call;
 mod convert;
+mod explain;
+mod health;
 mod problem;
+mod trace;
 mod views;
 
 pub use call::{Batch, CallRequest, Certificate, Exchange, G1, G2, NonSigner, Receipt, Request, SizedPages};
 pub use convert::ConvertError;
+pub use explain::{Explanation, InvalidWanted, JournalEntry, KeptBatch, Searched, Wanted, address_id};
+pub use health::{ChainHealth, ExecutorAppHealth, ExecutorHealth, GatewayHealth, Health, LaneHealth, LastSignature};
 pub use problem::{Answered, Problem, ProblemCode};
+pub use trace::{InvalidTraceParent, TRACEPARENT_HEADER, TraceParent};
 pub use views::{AppView, Clock, LaneView, OperatorView, ReleaseView, Status};
 
 /// The most bytes of an artifact that a node takes or serves.

@@ -18,6 +18,7 @@ mod batches;
 mod consume;
 mod evidence;
 mod operators;
+mod postings;
 mod stake;
 mod tables;
 mod wager;
@@ -27,6 +28,7 @@ pub use batches::{BatchRecord, HEADERS_MAX, Lane};
 pub use consume::CertifiedAnswer;
 pub use evidence::{Evidence, SignedBatch, Slash};
 pub use operators::{Allocation, WHOLE_MAGNITUDE};
+pub use postings::{Mined, Posting};
 pub use tables::{RecordedTable, TableKey};
 pub use wager::{Outcome, Wager};
 

@@ -6,6 +6,7 @@
 //! by reading the chain whether to send again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
@@ -76,6 +77,55 @@ impl Confirmed {
     }
 }
 
+/// How many transactions a sender has had, for whoever watches it.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pending: AtomicU64,
+    confirmed: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Counts {
+    /// Transactions that are wanted and neither mined nor given up, those that wait for their turn included.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Mined and successful.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        self.confirmed.load(Ordering::Relaxed)
+    }
+
+    /// Refused, reverted, or not mined in time.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// One transaction under way; given up when dropped before it was confirmed.
+struct Counted<'a> {
+    counts: &'a Counts,
+    confirmed: bool,
+}
+
+impl<'a> Counted<'a> {
+    fn new(counts: &'a Counts) -> Self {
+        counts.pending.fetch_add(1, Ordering::Relaxed);
+        Self { counts, confirmed: false }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.counts.pending.fetch_sub(1, Ordering::Relaxed);
+        let ended = if self.confirmed { &self.counts.confirmed } else { &self.counts.failed };
+        ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The one way out for transactions of a key.
 #[derive(Debug)]
 pub struct Sender {
@@ -85,6 +135,7 @@ pub struct Sender {
     nonces: Mutex<Nonces>,
     in_flight: Semaphore,
     waiting: Semaphore,
+    counts: Arc<Counts>,
 }
 
 /// What is known about this key's nonces. What the chain says counts, unless something of ours is on its way there.
@@ -149,7 +200,8 @@ impl Sender {
     pub fn new(chain: Chain, signer: PrivateKeySigner, config: Config) -> Self {
         let in_flight = Semaphore::new(config.in_flight_max.max(1));
         let waiting = Semaphore::new(config.in_flight_max.max(1) + config.waiting_max);
-        Self { chain, signer, config, nonces: Mutex::default(), in_flight, waiting }
+        let nonces = Mutex::default();
+        Self { chain, signer, config, nonces, in_flight, waiting, counts: Arc::default() }
     }
 
     #[must_use]
@@ -160,6 +212,12 @@ impl Sender {
     #[must_use]
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// Counts that go on changing.
+    #[must_use]
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     /// Calls `to` and waits until that is mined. `label` names the action in errors.
@@ -206,6 +264,7 @@ impl Sender {
 
     async fn execute(&self, kind: TxKind, input: Bytes, label: &str) -> Result<Confirmed, Error> {
         let busy = || Error::Busy { sender: self.address(), waiting: self.config.waiting_max };
+        let mut counted = Counted::new(&self.counts);
         let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let _in_flight = self.in_flight.acquire().await.map_err(|_| busy())?;
         let mut order = Order { kind, input, gas_limit: 0, label: label.to_owned() };
@@ -218,7 +277,9 @@ impl Sender {
             // Whether the nonce was used is not known: ask the chain before the next transaction.
             self.nonces.lock().await.next = None;
         }
-        self.conclude(&order, receipt?).await
+        let confirmed = self.conclude(&order, receipt?).await?;
+        counted.confirmed = true;
+        Ok(confirmed)
     }
 
     /// A fifth above what the pending state needs. The estimate also finds out whether the call would revert.

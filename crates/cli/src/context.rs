@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::Address;
 use vouch_chain::anvil::Anvil;
 use vouch_chain::client::Config;
 use vouch_chain::keys::{self, PasswordSource};
@@ -55,6 +56,15 @@ struct LocalCloud {
     file: Cloud,
 }
 
+/// A node as commands find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeEndpoint {
+    pub name: String,
+    pub url: String,
+    /// Whose node it is, where that is known.
+    pub address: Option<Address>,
+}
+
 /// The cloud that a command is about. Nothing is connected yet.
 #[derive(Debug)]
 pub struct Context {
@@ -102,6 +112,29 @@ impl Context {
         let config = Config { chain_id: Some(deployment.chain_id), attempts_max: 2, ..Config::at(&self.rpc) };
         let chain = Chain::connect(&config).await.map_err(|error| self.chain_failure(error))?;
         Network::new(chain, deployment).map_err(|error| self.chain_failure(error))
+    }
+
+    /// Every node that is known: all of a local cloud, elsewhere the gateway.
+    pub fn nodes(&self) -> Vec<NodeEndpoint> {
+        let own = self.local.as_ref().filter(|local| local.file.gateway == self.gateway);
+        match own {
+            Some(local) => local
+                .file
+                .nodes
+                .iter()
+                .map(|(name, node)| NodeEndpoint {
+                    name: name.clone(),
+                    url: node.url.clone(),
+                    address: Some(node.address),
+                })
+                .collect(),
+            None => vec![NodeEndpoint { name: "gateway".to_owned(), url: self.gateway.clone(), address: None }],
+        }
+    }
+
+    /// The client of any node.
+    pub fn client_of(&self, url: &str) -> Result<Client, Failure> {
+        Client::new(url, self.deployment()?.domain()).map_err(|error| self.gateway_failure(error))
     }
 
     /// The gateway's client.

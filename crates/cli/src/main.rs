@@ -31,6 +31,10 @@ struct Arguments {
 enum Command {
     /// Run a whole local cloud: chain, contracts, four operators and a gateway
     Up(command::up::Arguments),
+    /// Show the health of a cloud at a glance: nodes, lanes, tables, operators, and what is wrong
+    Status(command::status::Arguments),
+    /// Tell what became of an id: who accepted it, ran it, signed it and posted it, or why it was refused
+    Explain(command::explain::Arguments),
     /// Check that this machine can run Vouch; one line and one command for each missing thing
     Doctor(command::doctor::Arguments),
     /// Write, run, deploy, call and inspect apps
@@ -51,6 +55,8 @@ enum Command {
     Vectors(command::vectors::Arguments),
     /// Print the OpenAPI document of the node's HTTP API
     Openapi(command::generated::OpenapiArguments),
+    /// Print the metrics of a node as Markdown
+    Metrics(command::generated::MetricsArguments),
     /// Print this reference as Markdown
     Reference(command::generated::ReferenceArguments),
     /// Entry points for the binary's own child processes
@@ -85,7 +91,10 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Doctor(arguments) => command::doctor::run(arguments, output),
         Command::Vectors(arguments) => command::vectors::run(arguments, output),
         Command::Openapi(arguments) => command::generated::openapi(arguments),
+        Command::Metrics(arguments) => command::generated::metrics(arguments),
         Command::Reference(arguments) => command::generated::reference(arguments, &Arguments::command()),
+        Command::Status(arguments) => block_on(command::status::run(&arguments, output)),
+        Command::Explain(arguments) => block_on(command::explain::run(&arguments, output)),
         Command::Up(arguments) => block_on(command::up::run(arguments, output)),
         Command::App(command) => block_on(command::app::run(command, output)),
         Command::Image(command) => block_on(command::image::run(command, output)),

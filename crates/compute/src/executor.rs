@@ -17,6 +17,7 @@ pub mod results;
 mod round;
 pub mod store;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -24,17 +25,20 @@ use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes, U256};
 use tokio::sync::Semaphore;
+use tracing::{Instrument, Span, debug_span};
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
 use vouch_core::{AppId, Batch, OperatorId, ProgramId, certificate};
 
 use crate::driver::Loaded;
 use crate::evidence::Evidence;
+pub use crate::gateway::KeptBatch;
 use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{CheckError, Memory, Standings};
 use crate::machine::Machine;
+use crate::observe::{Event, Observed};
 use crate::store::{Error as StoreError, Identity};
 use crate::wire::{Answer, Call, Refusal, Signer};
 use results::Results;
@@ -65,6 +69,8 @@ pub struct Config {
     pub retention: Duration,
     /// The operator's word that this store was deleted, copied or otherwise may have forgotten something.
     pub restored: bool,
+    /// Who watches.
+    pub observed: Observed,
 }
 
 impl Config {
@@ -82,6 +88,7 @@ impl Config {
             peer_timeout: Duration::from_secs(3),
             retention: Duration::from_secs(60 * 86_400),
             restored: false,
+            observed: Observed::default(),
         }
     }
 }
@@ -195,14 +202,21 @@ impl Executor {
     /// Answers one call.
     pub async fn answer(&self, call: Call) -> Answer {
         let inner = Arc::clone(&self.inner);
-        let answer = match call {
-            Call::Execute(call) => round::execute(&inner, call).await,
-            Call::Propose(call) => proposal::propose(&inner, *call).await,
-            Call::Certify(call) => certified::certify(&inner, *call).await,
-            Call::Held(signer) => certified::held(&inner, signer).await,
-            Call::Batch(hash) => certified::batch(&inner, hash).await,
+        let (round, header, span) = about(&call);
+        let answer = async {
+            match call {
+                Call::Execute(call) => round::execute(&inner, call).await,
+                Call::Propose(call) => proposal::propose(&inner, *call).await,
+                Call::Certify(call) => certified::certify(&inner, *call).await,
+                Call::Held(signer) => certified::held(&inner, signer).await,
+                Call::Batch(hash) => certified::batch(&inner, hash).await,
+            }
         };
-        answer.unwrap_or_else(Answer::Refused)
+        answer.instrument(span).await.unwrap_or_else(|refusal| {
+            let (operator, header) = (inner.memory.operator, header.as_ref());
+            inner.tell(Event::CallRefused { operator, round, header, refusal: &refusal });
+            Answer::Refused(refusal)
+        })
     }
 
     /// Asks peers what they hold of ours where that is still open, fixes floors, removes what has expired and flushes.
@@ -216,9 +230,54 @@ impl Executor {
         }
     }
 
+    /// The batches kept here whose hash, or one of whose requests, is in `ids`; at most `max`. Blocks.
+    pub fn kept(&self, ids: RangeInclusive<B256>, max: usize) -> Result<Vec<KeptBatch>, Error> {
+        Ok(self.inner.store().kept(ids, max)?)
+    }
+
+    /// The batch that the slot is reserved for. Blocks.
+    pub fn kept_slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<KeptBatch>, Error> {
+        Ok(self.inner.store().slot(lane, sequence)?.map(KeptBatch::from))
+    }
+
+    /// Requests that wait or run.
+    pub fn admitted(&self) -> usize {
+        self.inner.admitted.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Everything kept about lies.
     pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
         Ok(self.inner.memory.store.evidence()?)
+    }
+}
+
+/// A call's name, the header that it is about, and its span.
+fn about(call: &Call) -> (&'static str, Option<Batch>, Span) {
+    let of = |header: &Batch| Some(header.clone());
+    match call {
+        Call::Execute(call) => {
+            let requests = call.requests.len();
+            (
+                "execute",
+                None,
+                debug_span!("executor.round.execute", app = %call.app, program = %call.program_id, requests),
+            )
+        }
+        Call::Propose(call) => {
+            let header = &call.header;
+            let span = debug_span!("executor.batch.sign", batch = %header.hash(), app = %header.app, lane = header.lane, sequence = header.sequence);
+            ("propose", of(header), span)
+        }
+        Call::Certify(call) => {
+            let header = &call.header;
+            (
+                "certify",
+                of(header),
+                debug_span!("executor.batch.keep", batch = %header.hash(), sequence = header.sequence),
+            )
+        }
+        Call::Held(_) => ("held", None, Span::none()),
+        Call::Batch(_) => ("batch", None, Span::none()),
     }
 }
 
@@ -272,9 +331,13 @@ impl Inner {
         &self.memory.store
     }
 
+    fn tell(&self, event: Event<'_>) {
+        self.config.observed.tell(event);
+    }
+
     fn keep_evidence(&self, evidence: &Evidence) {
         match self.store().keep_evidence(evidence) {
-            Ok(true) => tracing::warn!(kind = evidence.name(), "executor.evidence.keep"),
+            Ok(true) => self.tell(Event::EvidenceKept { kind: evidence.name() }),
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "executor.evidence.keep failed"),
         }
@@ -294,11 +357,12 @@ impl Inner {
     }
 }
 
-/// Runs work that blocks; a panic in it refuses this call only.
+/// Runs work that blocks, in the trace of its caller; a panic in it refuses this call only.
 async fn blocking<T: Send + 'static>(
     machine: Machine,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let done = machine.blocking(work).await;
+    let span = Span::current();
+    let done = machine.blocking(move || span.in_scope(work)).await;
     done.unwrap_or_else(|error| Err(Refusal::HostFailure(error.to_string())))
 }

@@ -14,6 +14,7 @@ pub mod agreement;
 pub mod callers;
 mod members;
 mod pipeline;
+mod posting;
 pub mod queue;
 pub mod receipt;
 mod round;
@@ -22,6 +23,7 @@ mod signing;
 pub mod slot;
 pub mod store;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +37,12 @@ use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::machine::Machine;
+use crate::observe::Observed;
 use crate::wire::{Answer, Call, Refusal, SignedRequest};
 use queue::Limits;
 use receipt::Receipt;
 use shared::{Admitted, Shared};
+pub use store::KeptBatch;
 
 /// Limits and waits of a gateway.
 #[derive(Clone, Debug)]
@@ -68,6 +72,8 @@ pub struct Config {
     pub retention: Duration,
     /// The operator's word that this store may have forgotten something.
     pub restored: bool,
+    /// Who watches.
+    pub observed: Observed,
 }
 
 impl Config {
@@ -88,6 +94,7 @@ impl Config {
             peer_timeout: Duration::from_secs(3),
             retention: Duration::from_secs(60 * 86_400),
             restored: false,
+            observed: Observed::default(),
         }
     }
 }
@@ -191,8 +198,8 @@ impl Gateway {
         let left = signed.request.deadline.saturating_sub(self.shared.chain.clock());
         let machine = &self.shared.machine;
         let deadline = machine.now() + self.shared.config.call_timeout.min(Duration::from_secs(left));
-        let admission = Arc::clone(&self.shared);
-        let admitted = machine.blocking(move || admission.admit(id, signed, deadline)).await;
+        let (admission, span) = (Arc::clone(&self.shared), tracing::Span::current());
+        let admitted = machine.blocking(move || span.in_scope(|| admission.admit(id, signed, deadline))).await;
         let mut outcome = match admitted.map_err(|error| CallError::Gateway(error.to_string()))?? {
             Admitted::Receipt(receipt) => return Ok(receipt),
             Admitted::Waiting(outcome) => outcome,
@@ -228,6 +235,22 @@ impl Gateway {
     /// one, and that one's certificate; none if there is nothing. Blocks.
     pub fn unposted(&self, lane: LaneKey, cursor: u64) -> Result<Option<PostWork>, CallError> {
         self.shared.unposted(lane, cursor)
+    }
+
+    /// Takes out the open spans of the lane's batches up to `through`, which are now posted: whoever drops them ends them.
+    pub fn posted(&self, lane: LaneKey, through: u64) -> Vec<tracing::Span> {
+        self.shared.posting.take(lane, through)
+    }
+
+    /// The batches kept here whose hash, or one of whose requests, is in `ids`; at most `max`. Blocks.
+    pub fn kept(&self, ids: RangeInclusive<B256>, max: usize) -> Result<Vec<KeptBatch>, Error> {
+        Ok(self.shared.store.kept(ids, max)?)
+    }
+
+    /// The batch that the slot is reserved for. Blocks.
+    pub fn kept_slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<KeptBatch>, Error> {
+        let record = self.shared.store.slot(lane, sequence)?;
+        Ok(record.map(|record| self.shared.store.with_signers(record)).transpose()?)
     }
 
     /// The lanes of which this is the gateway.

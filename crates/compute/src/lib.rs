@@ -13,6 +13,7 @@ pub mod executor;
 pub mod gateway;
 pub mod lane;
 pub mod machine;
+pub mod observe;
 pub mod oci;
 pub mod program;
 pub mod quorum;

@@ -27,6 +27,9 @@ pub struct Config {
     pub gateway: Option<GatewayConfig>,
     /// Required for the role `executor`.
     pub executor: Option<ExecutorConfig>,
+    /// What it shows of itself.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +101,38 @@ pub struct ExecutorConfig {
     pub restored: bool,
 }
 
+/// Metrics, traces and logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Address and port at which `/metrics` is served; `off` for none. Without this key, a port that is taken is no error.
+    pub metrics: Option<String>,
+    /// The OpenTelemetry collector that spans are sent to, http or https; absent: none are recorded.
+    pub otlp: Option<String>,
+    /// The share of traces that begin here which is recorded, of 10,000.
+    #[serde(default = "defaults::sample_bips")]
+    pub sample_bips: u16,
+    /// The form of log lines.
+    #[serde(default)]
+    pub log: LogFormat,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { metrics: None, otlp: None, sample_bips: defaults::sample_bips(), log: LogFormat::default() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// One JSON object a line, the ids as fields of their own.
+    Json,
+}
+
 /// Another node of the cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +163,10 @@ mod defaults {
 
     pub fn execute_timeout_seconds() -> u64 {
         20
+    }
+
+    pub fn sample_bips() -> u16 {
+        10_000
     }
 
     pub fn allocate_bips() -> u16 {
@@ -189,6 +228,13 @@ impl Config {
         }
         if self.executor.as_ref().is_some_and(|executor| executor.allocate_bips > 10_000) {
             return invalid("executor.allocate_bips: at most 10000");
+        }
+        if self.telemetry.sample_bips > 10_000 {
+            return invalid("telemetry.sample_bips: at most 10000");
+        }
+        let is_http = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        if !self.telemetry.otlp.as_ref().is_none_or(is_http) {
+            return invalid("telemetry.otlp: expected an http or https address");
         }
         if self.peers.len() > PEERS_MAX {
             return invalid("peers: at most 1024");
@@ -261,6 +307,22 @@ mod tests {
     fn a_role_without_its_section_is_refused() {
         let error = load(&EXECUTOR.replace("[\"executor\"]", "[\"gateway\"]")).unwrap_err();
         assert!(error.to_string().contains("[gateway]"), "{error}");
+    }
+
+    #[test]
+    fn what_a_node_shows_of_itself_has_defaults_and_bounds() {
+        let with = |lines: &str| load(&format!("{EXECUTOR}\n[telemetry]\n{lines}"));
+        assert_eq!(load(EXECUTOR).unwrap().telemetry, TelemetryConfig::default());
+        assert_eq!(with("log = \"json\"").unwrap().telemetry.log, LogFormat::Json);
+        for (line, expected) in [
+            ("sample_bips = 10001", "at most 10000"),
+            ("otlp = \"localhost:4318\"", "http or https"),
+            ("log = \"xml\"", "xml"),
+            ("metric = \"off\"", "metrics"),
+        ] {
+            let error = with(line).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
     }
 
     #[test]

@@ -14,9 +14,11 @@ use vouch_chain::network::{Allocation, WHOLE_MAGNITUDE};
 use vouch_chain::{Network, Sender};
 use vouch_coding::Srs;
 use vouch_compute::driver::{Driver, DriverSet, LoadError};
+use vouch_compute::evidence::Evidence;
 use vouch_compute::executor::{self, Executor, Keys, Programs};
 use vouch_compute::lane::chain::ChainView;
 use vouch_compute::machine::Machine;
+use vouch_compute::observe::Observed;
 use vouch_compute::oci::{self, OciDriver};
 use vouch_compute::wasm::{self, WasmDriver};
 use vouch_core::bls::SecretKey;
@@ -30,6 +32,7 @@ use crate::peers::HttpPeers;
 use crate::policy::Policy;
 use crate::programs::ProgramStore;
 use crate::registries::Registries;
+use crate::watch::Watch;
 
 /// How often executors look after themselves.
 const TICK: Duration = Duration::from_secs(1);
@@ -44,6 +47,8 @@ pub struct ExecutorRole {
     mirror: Arc<Mirror>,
     network: Network,
     peers: Arc<HttpPeers>,
+    watch: Arc<Watch>,
+    runtimes: Vec<String>,
     programs: Arc<AllowedPrograms>,
     acceptor: Acceptor,
     srs: Arc<Srs>,
@@ -78,7 +83,7 @@ impl ExecutorRole {
         );
         let policy = config.policy.as_deref().map_or(Ok(Policy::default()), Policy::load)?;
         let mirror = Arc::clone(&parts.mirror);
-        let programs = Arc::new(AllowedPrograms::new(policy, runtimes, Arc::clone(&mirror), programs));
+        let programs = Arc::new(AllowedPrograms::new(policy, runtimes.clone(), Arc::clone(&mirror), programs));
         let sender = Arc::new(sender(parts, signer.clone()));
         let acceptor = Acceptor::new(Arc::clone(&programs), mirror, parts.network.clone(), Arc::clone(&sender));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -86,6 +91,8 @@ impl ExecutorRole {
             mirror: Arc::clone(&parts.mirror),
             network: parts.network.clone(),
             peers: Arc::clone(&parts.peers),
+            watch: Arc::clone(&parts.watch),
+            runtimes,
             programs,
             acceptor,
             srs: Arc::clone(&parts.srs),
@@ -106,6 +113,22 @@ impl ExecutorRole {
 
     pub fn address(&self) -> Address {
         self.signer.address()
+    }
+
+    /// Of its transactions.
+    pub fn counts(&self) -> Arc<vouch_chain::sender::Counts> {
+        self.sender.counts()
+    }
+
+    /// What this machine runs.
+    pub fn runtimes(&self) -> &[String] {
+        &self.runtimes
+    }
+
+    /// Every app's executor.
+    pub fn all(&self) -> Vec<(AppId, Executor)> {
+        let executors = self.executors.read().unwrap_or_else(PoisonError::into_inner);
+        executors.iter().map(|(app, executor)| (*app, executor.clone())).collect()
     }
 
     pub fn of(&self, app: AppId) -> Option<Executor> {
@@ -236,6 +259,7 @@ impl ExecutorRole {
         settings.concurrency = self.concurrency;
         settings.fee_min = self.programs.policy().minimum_fee;
         settings.restored = self.restored;
+        settings.observed = Observed::by(Arc::clone(&self.watch) as _);
         let chain: Arc<dyn ChainView> = Arc::clone(&self.mirror) as _;
         let parts = executor::Parts {
             machine: Machine::local(),
@@ -246,6 +270,8 @@ impl ExecutorRole {
             keys: Keys { bls: secret, transport: self.signer.to_bytes().0 },
         };
         let executor = Executor::open(settings, parts).map_err(|source| Error::Executor { app, source })?;
+        let evidence = executor.evidence().map_err(|source| Error::Executor { app, source })?;
+        self.watch.evidence_found(evidence.iter().map(Evidence::name));
         tracing::info!(%app, operator = %executor.operator(), "node.executor.start");
         self.executors.write().unwrap_or_else(PoisonError::into_inner).insert(app, executor);
         Ok(())

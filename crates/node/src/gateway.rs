@@ -7,16 +7,19 @@ use std::time::{Duration, Instant};
 use alloy_primitives::B256;
 use tokio::sync::mpsc;
 use vouch_chain::bindings::batch_registry;
-use vouch_chain::{Network, Sender};
+use vouch_chain::{Network, Sender, sender};
+use vouch_compute::evidence::Evidence;
 use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::LaneKey;
 use vouch_compute::lane::chain::ChainView;
 use vouch_compute::machine::Machine;
+use vouch_compute::observe::Observed;
 use vouch_core::AppId;
 
 use crate::config::GatewayConfig;
 use crate::mirror::Mirror;
-use crate::node::{Error, Parts, open_key, sender};
+use crate::node::{Error, Parts, open_key};
+use crate::watch::Watch;
 
 /// Wishes that wait; more are dropped and come again.
 const WISHES_MAX: usize = 256;
@@ -38,6 +41,7 @@ impl GatewayRole {
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
         let mut settings = gateway::Config::new(parts.data_dir.join("gateway"));
         settings.restored = config.restored;
+        settings.observed = Observed::by(Arc::clone(&parts.watch) as _);
         settings.call_timeout = Duration::from_secs(config.call_timeout_seconds);
         settings.execute_timeout = Duration::from_secs(config.execute_timeout_seconds);
         let chain: Arc<dyn ChainView> = Arc::clone(&parts.mirror) as _;
@@ -52,11 +56,13 @@ impl GatewayRole {
                 wishes: wish,
             },
         )?;
+        parts.watch.evidence_found(gateway.evidence()?.iter().map(Evidence::name));
         let actor = Actor {
+            watch: Arc::clone(&parts.watch),
             gateway: gateway.clone(),
             mirror: Arc::clone(&parts.mirror),
             network: parts.network.clone(),
-            sender: sender(parts, signer),
+            sender: crate::node::sender(parts, signer),
             post_interval: Duration::from_secs(config.post_interval_seconds),
             acted: HashMap::new(),
         };
@@ -65,6 +71,11 @@ impl GatewayRole {
 
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// Of its transactions.
+    pub fn counts(&self) -> Arc<sender::Counts> {
+        self.actor.sender.counts()
     }
 
     pub async fn run(self) -> Result<(), Error> {
@@ -101,6 +112,7 @@ impl GatewayRole {
 
 /// Sends the transactions that a gateway wishes for; what fails comes back as a new wish.
 struct Actor {
+    watch: Arc<Watch>,
     gateway: Gateway,
     mirror: Arc<Mirror>,
     network: Network,
@@ -113,7 +125,7 @@ impl Actor {
     async fn post_all(&mut self) {
         for lane in self.gateway.lanes() {
             if let Err(error) = self.post(lane).await {
-                tracing::warn!(%lane, %error, "gateway.post");
+                self.watch.post_failed(lane, &error);
             }
         }
     }
@@ -175,7 +187,10 @@ impl Actor {
             };
         let posted = self.network.post(&self.sender, &work.headers, &work.certificate).await?;
         let last = work.headers.last().map_or(0, |header| header.sequence);
-        tracing::info!(%lane, headers = work.headers.len(), last, gas = posted.gas_used, "gateway.post");
+        for span in self.gateway.posted(lane, last) {
+            span.record("transaction", tracing::field::display(posted.transaction));
+        }
+        self.watch.posted(lane, &work.headers, &posted);
         Ok(())
     }
 

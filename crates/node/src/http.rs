@@ -1,7 +1,9 @@
 //! The HTTP server of a node: the public API of a gateway, and the peer endpoints of both roles.
 
 mod answer;
+mod explain;
 mod gateway;
+mod health;
 mod peer;
 mod views;
 
@@ -32,6 +34,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
     paths(
         views::status,
         views::clock,
+        health::health,
+        explain::explain,
         views::apps,
         views::app,
         gateway::call,
@@ -60,6 +64,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/status", get(views::status))
         .route("/v1/clock", get(views::clock))
+        .route("/v1/health", get(health::health))
+        .route("/v1/explain", get(explain::explain))
         .route("/v1/apps", get(views::apps))
         .route("/v1/apps/{app}", get(views::app))
         .route("/v1/calls", post(gateway::call))

@@ -11,12 +11,16 @@ pub mod config;
 mod executor;
 mod gateway;
 mod http;
+mod journal;
+pub mod metrics;
 pub mod mirror;
 mod node;
 pub mod peers;
 pub mod policy;
 pub mod programs;
 mod registries;
+pub mod telemetry;
+pub mod watch;
 
 pub use http::openapi_document;
 pub use node::{Error, run};

@@ -12,14 +12,18 @@ use vouch_coding::srs::{DevelopmentSrs, Srs};
 use vouch_compute::artifact::ArtifactStore;
 use vouch_compute::executor::Executor;
 use vouch_compute::gateway::Gateway;
+use vouch_compute::lane::chain::ChainView;
+use vouch_compute::program::Kind;
 use vouch_core::AppId;
 
-use crate::config::{Config, Role};
+use crate::config::{Config, Role, TelemetryConfig};
 use crate::executor::ExecutorRole;
 use crate::gateway::GatewayRole;
 use crate::http;
+use crate::metrics::{self, Catalogue};
 use crate::mirror::{Mirror, can_wait};
 use crate::peers::HttpPeers;
+use crate::watch::Watch;
 
 /// How long connecting to another node may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,6 +33,11 @@ const IDLE_PER_PEER_MAX: usize = 32;
 const CHAIN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a chain that answers, but badly, may go on so at the start.
 const CHAIN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where metrics are served unless the configuration says otherwise.
+const METRICS_LISTEN: &str = "127.0.0.1:9464";
+/// Says that they are not.
+const METRICS_OFF: &str = "off";
 
 /// Why a node does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +74,18 @@ pub struct Shared {
     pub address: Address,
     pub artifacts: Arc<ArtifactStore>,
     pub gateway: Option<Gateway>,
+    pub watch: Arc<Watch>,
+    /// Of the roles' transactions.
+    pub senders: Vec<Arc<sender::Counts>>,
     executor: Option<Arc<ExecutorRole>>,
 }
 
 impl Shared {
+    /// The executors, if this node has that role.
+    pub fn executor_role(&self) -> Option<&ExecutorRole> {
+        self.executor.as_deref()
+    }
+
     /// The executor of an app, if this node has joined it.
     pub fn executor(&self, app: AppId) -> Option<Executor> {
         self.executor.as_ref()?.of(app)
@@ -84,6 +101,7 @@ pub struct Parts {
     pub srs: Arc<Srs>,
     pub http: reqwest::Client,
     pub data_dir: PathBuf,
+    pub watch: Arc<Watch>,
 }
 
 /// Runs the roles of `config` until one of them cannot go on. Stopping is the caller's: drop the future.
@@ -91,7 +109,8 @@ pub struct Parts {
 /// # Errors
 /// Why the node did not start, or what made it stop.
 pub async fn run(config: Config) -> Result<(), Error> {
-    let parts = parts(&config).await?;
+    let mut catalogue = Catalogue::default();
+    let parts = parts(&config, &mut catalogue).await?;
     let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
     let gateway = match config.gateway.as_ref().filter(|_| config.roles.contains(&Role::Gateway)) {
         Some(section) => Some(GatewayRole::open(section, &parts)?),
@@ -103,18 +122,33 @@ pub async fn run(config: Config) -> Result<(), Error> {
     };
     let address = gateway.as_ref().map(|role| role.gateway().address());
     let address = address.or(executor.as_ref().map(|role| role.address())).unwrap_or_default();
+    let senders: Vec<_> =
+        gateway.iter().map(GatewayRole::counts).chain(executor.iter().map(|role| role.counts())).collect();
     let shared = Arc::new(Shared {
         mirror: Arc::clone(&parts.mirror),
         roles: config.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect(),
         address,
         artifacts: Arc::clone(&parts.artifacts),
         gateway: gateway.as_ref().map(|role| role.gateway().clone()),
+        watch: Arc::clone(&parts.watch),
+        senders: senders.clone(),
         executor: executor.clone(),
     });
     let listener = TcpListener::bind(&config.listen).await;
     let listener = listener.map_err(|source| Error::Io { what: format!("listening on {}", config.listen), source })?;
     tracing::info!(listen = %config.listen, %address, roles = ?shared.roles, "node.start");
 
+    if let Some(listener) = metrics_listener(&config.telemetry).await? {
+        let node = metrics::node::Metrics::new(&mut catalogue);
+        node.started(env!("CARGO_PKG_VERSION"), shared.roles.join(","));
+        let (watch, mirror) = (Arc::clone(&parts.watch), Arc::clone(&parts.mirror));
+        let artifacts = parts.artifacts.folder().to_owned();
+        let sources = metrics::server::Sources { catalogue, node, watch, mirror, senders, artifacts };
+        tasks.spawn(async move {
+            let served = axum::serve(listener, metrics::server::router(Arc::new(sources))).await;
+            served.map_err(|source| Error::Io { what: "serving metrics".to_owned(), source })
+        });
+    }
     let mirror = Arc::clone(&parts.mirror);
     tasks.spawn(async move { Ok(mirror.run().await?) });
     tasks.spawn(async move {
@@ -135,7 +169,26 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
 }
 
-async fn parts(config: &Config) -> Result<Parts, Error> {
+/// Where metrics are served; none if that is not wanted, or if nothing was said about it and the usual port is taken.
+async fn metrics_listener(config: &TelemetryConfig) -> Result<Option<TcpListener>, Error> {
+    let address = config.metrics.as_deref().unwrap_or(METRICS_LISTEN);
+    if address == METRICS_OFF {
+        return Ok(None);
+    }
+    match TcpListener::bind(address).await {
+        Ok(listener) => {
+            tracing::info!(listen = address, "node.metrics.serve");
+            Ok(Some(listener))
+        }
+        Err(error) if config.metrics.is_none() => {
+            tracing::warn!(listen = address, %error, "node.metrics.serve failed");
+            Ok(None)
+        }
+        Err(source) => Err(Error::Io { what: format!("listening on telemetry.metrics = {address}"), source }),
+    }
+}
+
+async fn parts(config: &Config, catalogue: &mut Catalogue) -> Result<Parts, Error> {
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| Error::Io { what: format!("creating {}", config.data_dir.display()), source })?;
     let deployment = Deployment::load(&config.chain.deployment)?;
@@ -151,7 +204,16 @@ async fn parts(config: &Config) -> Result<Parts, Error> {
         .no_proxy()
         .build()
         .map_err(|error| Error::Http(error.to_string()))?;
+    let releases = Arc::clone(&mirror);
+    let driver_of = move |app, program| {
+        let release = releases.release(app, program);
+        release.map_or("unknown", |release| match Kind::of(&release.program.runtime) {
+            Kind::Wasm => "wasm",
+            Kind::Container => "container",
+        })
+    };
     Ok(Parts {
+        watch: Arc::new(Watch::new(catalogue, driver_of)),
         peers: Arc::new(HttpPeers::new(Arc::clone(&mirror), &config.peers, http.clone())),
         artifacts: Arc::new(ArtifactStore::open(config.data_dir.join("artifacts"))?),
         data_dir: config.data_dir.clone(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, Bytes};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
+use vouch_api::TRACEPARENT_HEADER;
 use vouch_compute::lane::LaneKey;
 use vouch_compute::lane::chain::{CallError, ChainView, ExecutorPeer, Peers};
 use vouch_compute::wire::{BODY_BYTES_MAX, Signer};
@@ -14,6 +15,7 @@ use vouch_core::AppId;
 
 use crate::config::Peer;
 use crate::mirror::Mirror;
+use crate::telemetry::context::traceparent;
 
 /// The nodes that this node can call.
 pub struct HttpPeers {
@@ -61,6 +63,10 @@ impl Peers for HttpPeers {
                 .boxed();
         };
         let request = self.http.post(url).timeout(timeout).body(bytes_of(body));
+        let request = match traceparent() {
+            Some(parent) => request.header(TRACEPARENT_HEADER, parent.to_string()),
+            None => request,
+        };
         async move {
             let answer = request.send().await.map_err(call_error)?;
             if !answer.status().is_success() {

@@ -18,9 +18,11 @@
 pub mod clock;
 #[cfg(target_arch = "x86_64")]
 pub mod container;
+mod count;
 pub mod image;
 pub mod limits;
 pub mod state;
 
 #[cfg(target_arch = "x86_64")]
 pub use container::child_main;
+pub use count::{Counts, counts};

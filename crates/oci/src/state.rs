@@ -22,7 +22,10 @@ use rustix::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::limits::{self, Group, Host};
+use crate::{
+    count::Counted,
+    limits::{self, Group, Host},
+};
 
 /// How many containers may run at a time over one folder.
 pub const SLOTS_MAX: u32 = 1_024;
@@ -47,6 +50,7 @@ pub struct Slot {
     pub group: Group,
     /// The slot's name, unique on this host among running containers.
     pub name: String,
+    _counted: Counted,
 }
 
 /// Why the state folder cannot be used.
@@ -118,7 +122,7 @@ impl Folder {
         let name = format!("{}-{number}", self.tag);
         let group = Group::named(&self.host, &name);
         group.remove()?;
-        Ok(Some(Slot { _lock: lock, for_supervisor, group, name }))
+        Ok(Some(Slot { _lock: lock, for_supervisor, group, name, _counted: Counted::live() }))
     }
 
     fn lock_path(&self, number: u32) -> PathBuf {

@@ -5,7 +5,10 @@ use alloy_primitives::{B256, Bytes, U256};
 use rand::RngCore;
 use reqwest::Method;
 use tokio::time::Instant;
-use vouch_api::{Answered, AppView, CallRequest, Clock, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt, Status};
+use vouch_api::{
+    Answered, AppView, CallRequest, Clock, Explanation, Health, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt,
+    Status, TraceParent, Wanted,
+};
 use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::http::{Ask, Error, Http};
@@ -89,6 +92,23 @@ impl Client {
 
     pub async fn clock(&self) -> Result<Clock, Error> {
         self.http.json(Ask::get("/v1/clock"), "a clock").await
+    }
+
+    /// How the node is, by its own word.
+    pub async fn health(&self) -> Result<Health, Error> {
+        self.http.json(Ask::get("/v1/health"), "a node's health").await
+    }
+
+    /// What the node knows of an id, by its own word.
+    pub async fn explain(&self, wanted: &Wanted) -> Result<Explanation, Error> {
+        self.http.json(Ask::get(format!("/v1/explain?id={wanted}")), "an explanation").await
+    }
+
+    /// The same client, whose requests belong to a trace of the caller's.
+    #[must_use]
+    pub fn traced(mut self, parent: TraceParent) -> Self {
+        self.http.traceparent = Some(parent);
+        self
     }
 
     /// Every app that the gateway knows.

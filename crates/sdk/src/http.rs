@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
-use vouch_api::Problem;
+use vouch_api::{Problem, TRACEPARENT_HEADER, TraceParent};
 
 use crate::receipt::Lie;
 
@@ -58,6 +58,8 @@ impl Error {
 pub(crate) struct Http {
     client: reqwest::Client,
     base: String,
+    /// The caller's own trace, if it has one.
+    pub traceparent: Option<TraceParent>,
 }
 
 /// One request.
@@ -88,7 +90,7 @@ impl Http {
         let base = url.trim_end_matches('/').to_owned();
         let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
         let client = client.map_err(|source| Error::Unreachable { gateway: base.clone(), source })?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, traceparent: None })
     }
 
     pub fn base(&self) -> &str {
@@ -100,6 +102,9 @@ impl Http {
         let mut request = self.client.request(ask.method, format!("{}{}", self.base, ask.path)).timeout(ask.timeout);
         if let Some((kind, bytes)) = ask.body {
             request = request.header("content-type", kind).body(bytes);
+        }
+        if let Some(parent) = self.traceparent {
+            request = request.header(TRACEPARENT_HEADER, parent.to_string());
         }
         let response = request.send().await.map_err(|source| self.unreachable(source))?;
         let status = response.status();

@@ -13,6 +13,13 @@ pub struct OpenapiArguments {
 }
 
 #[derive(clap::Args)]
+pub struct MetricsArguments {
+    /// Compare with this file instead of printing; fails when it is stale
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
 pub struct ReferenceArguments {
     /// Compare with this file instead of printing; fails when it is stale
     #[arg(long, value_name = "FILE")]
@@ -22,6 +29,10 @@ pub struct ReferenceArguments {
 pub fn openapi(arguments: OpenapiArguments) -> Result<(), Failure> {
     let document = vouch_node::openapi_document();
     print_or_check(&document, arguments.check.as_deref(), "vouch openapi")
+}
+
+pub fn metrics(arguments: MetricsArguments) -> Result<(), Failure> {
+    print_or_check(&vouch_node::metrics::document(), arguments.check.as_deref(), "vouch metrics")
 }
 
 pub fn reference(arguments: ReferenceArguments, root: &clap::Command) -> Result<(), Failure> {

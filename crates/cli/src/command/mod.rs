@@ -2,11 +2,13 @@
 
 pub mod app;
 pub mod doctor;
+pub mod explain;
 pub mod generated;
 pub mod image;
 pub mod internal;
 pub mod node;
 pub mod operator;
 pub mod receipt;
+pub mod status;
 pub mod up;
 pub mod vectors;

@@ -3,11 +3,9 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use vouch_node::config::Config;
+use vouch_node::telemetry::{self, LOG_VARIABLE};
 
 use crate::failure::{Failure, chain_of};
-
-/// What is logged, in the form of `tracing_subscriber::EnvFilter`, as `info,vouch_compute=debug`.
-const LOG_VARIABLE: &str = "VOUCH_LOG";
 
 /// Run roles of a node from a configuration file
 #[derive(clap::Args)]
@@ -26,16 +24,19 @@ pub fn log_to_stderr(default_filter: &str) {
 }
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
-    log_to_stderr("info");
     let stop = stop_signal()?;
     let config = Config::load(&arguments.config).map_err(|error| failure(&error.into()))?;
-    tokio::select! {
+    let telemetry = telemetry::start(&config.telemetry, "info")
+        .map_err(|error| Failure::input(chain_of(&error), "mend `telemetry.otlp` in the configuration"))?;
+    let ended = tokio::select! {
         ended = vouch_node::run(config) => ended.map_err(|error| failure(&error)),
         name = stop => {
             tracing::info!(signal = name, "node.stop");
             Ok(())
         }
-    }
+    };
+    telemetry.stop().await;
+    ended
 }
 
 /// Resolves, with its name, when the process is asked to end.

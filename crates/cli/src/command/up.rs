@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Go on when a process of the cloud ends, the chain included (for drills that stop them and start them again)
     #[arg(long)]
     keep_going: bool,
+    /// The OpenTelemetry collector that all nodes send their spans to, as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
     /// How many operators
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=OPERATORS_MAX as i64))]
     operators: u8,
@@ -93,7 +96,8 @@ async fn start(
 ) -> Result<Cloud, Failure> {
     let accounts = accounts::accounts(usize::from(arguments.operators));
     setup::write_keys(folder, &accounts)?;
-    let ports = free_ports(usize::from(arguments.operators) + 2)?;
+    // One for the chain; for the gateway and each operator one for calls and one for metrics.
+    let ports = free_ports(1 + 2 * (usize::from(arguments.operators) + 1))?;
     let rpc = format!("http://127.0.0.1:{}", ports[0]);
 
     output.say("starting the chain");
@@ -105,7 +109,7 @@ async fn start(
     watched(setup::populate(&chain, folder, &accounts), processes).await?;
 
     let nodes = config::nodes(&accounts, &ports[1..]);
-    config::write(folder, &rpc, &nodes)?;
+    config::write(folder, &rpc, &nodes, arguments.otlp.as_deref())?;
     output.say(format!("starting {} nodes", nodes.len()));
     let mut pids = BTreeMap::new();
     for node in &nodes {
@@ -175,7 +179,16 @@ fn describe(rpc: &str, chain_pid: u32, accounts: &[Account], nodes: &[Node], pid
     };
     let node = |node: &Node| {
         let pid = pids.get(&node.name).copied().unwrap_or_default();
-        (node.name.clone(), NodeEntry { address: node.address, url: node.url(), pid, config: node.config_file() })
+        (
+            node.name.clone(),
+            NodeEntry {
+                address: node.address,
+                url: node.url(),
+                pid,
+                config: node.config_file(),
+                metrics: node.metrics_url(),
+            },
+        )
     };
     Cloud {
         version: VERSION,

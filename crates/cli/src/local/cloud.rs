@@ -43,6 +43,8 @@ pub struct NodeEntry {
     pub url: String,
     pub pid: u32,
     pub config: PathBuf,
+    /// Where Prometheus finds it.
+    pub metrics: String,
 }
 
 impl Cloud {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Peer, Role};
+use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Peer, Role, TelemetryConfig};
 use vouch_node::policy::Policy;
 
 use crate::failure::Failure;
@@ -20,11 +20,17 @@ pub struct Node {
     pub name: String,
     pub address: Address,
     port: u16,
+    metrics_port: u16,
 }
 
 impl Node {
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it serves its metrics.
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }
 
     /// Relative to the cloud's folder.
@@ -38,26 +44,30 @@ pub fn keystore_of(name: &str) -> PathBuf {
     PathBuf::from(format!("keys/{name}.json"))
 }
 
-/// The gateway and the operators, each with a port of its own.
+/// The gateway and the operators, each with two ports of its own: as many as there are nodes to be called, then as many
+/// for their metrics.
 pub fn nodes(accounts: &[Account], ports: &[u16]) -> Vec<Node> {
     let with_node = accounts.iter().filter(|account| account.name == "gateway" || account.is_operator());
-    let node = |(account, port): (&Account, &u16)| Node {
+    let (calls, metrics) = ports.split_at(ports.len() / 2);
+    let node = |(account, (port, metrics_port)): (&Account, (&u16, &u16))| Node {
         name: account.name.clone(),
         address: account.signer.address(),
         port: *port,
+        metrics_port: *metrics_port,
     };
-    with_node.zip(ports).map(node).collect()
+    with_node.zip(calls.iter().zip(metrics)).map(node).collect()
 }
 
 /// Writes one file per node, and the operators' policy.
-pub fn write(folder: &Path, rpc: &str, nodes: &[Node]) -> Result<(), Failure> {
+pub fn write(folder: &Path, rpc: &str, nodes: &[Node], otlp: Option<&str>) -> Result<(), Failure> {
     let path = folder.join(POLICY_FILE);
     let policy = toml::to_string_pretty(&Policy::accept_all()).map_err(|error| Failure::bug(error.to_string()))?;
     std::fs::write(&path, policy).map_err(|error| unwritable(&path, &error))?;
     for node in nodes {
         let path = folder.join(node.config_file());
-        let text =
-            toml::to_string_pretty(&config_of(node, rpc, nodes)).map_err(|error| Failure::bug(error.to_string()))?;
+        let mut config = config_of(node, rpc, nodes);
+        config.telemetry.otlp = otlp.map(str::to_owned);
+        let text = toml::to_string_pretty(&config).map_err(|error| Failure::bug(error.to_string()))?;
         std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
     }
     Ok(())
@@ -81,6 +91,10 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
             restored: false,
         }),
         executor: (!is_gateway).then(|| executor_of(node, nodes)),
+        telemetry: TelemetryConfig {
+            metrics: Some(format!("127.0.0.1:{}", node.metrics_port)),
+            ..TelemetryConfig::default()
+        },
     }
 }
 
@@ -109,11 +123,12 @@ mod tests {
     #[test]
     fn every_node_reads_its_file_and_knows_all_others() {
         let folder = tempfile::tempdir().unwrap();
-        let nodes = nodes(&accounts(4), &[1, 2, 3, 4, 5]);
-        write(folder.path(), "http://127.0.0.1:8545", &nodes).unwrap();
+        let nodes = nodes(&accounts(4), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        write(folder.path(), "http://127.0.0.1:8545", &nodes, None).unwrap();
         for node in &nodes {
             let config = Config::load(&folder.path().join(node.config_file())).unwrap();
             assert_eq!(config.peers.len(), 4);
+            assert_eq!(config.telemetry.metrics.map(|at| format!("http://{at}/metrics")), Some(node.metrics_url()));
             let policy = config.executor.map(|executor| Policy::load(&executor.policy.unwrap()).unwrap());
             assert!(policy.is_none_or(|policy| policy == Policy::accept_all()));
             assert!(config.peers.iter().all(|peer| peer.address != node.address));

@@ -11,6 +11,7 @@ use super::store::{Reservation, SlotRecord};
 use super::{Inner, blocking, header, round};
 use crate::evidence::{Evidence, SignedHeader};
 use crate::lane::LaneKey;
+use crate::observe::Event;
 use crate::wire::{Answer, Opening, ProposeCall, ProposedData, Refusal, SignedRequest};
 
 /// Answers a round 2 call. A proposal that its gateway signed and that must not be signed is kept as evidence.
@@ -190,8 +191,11 @@ fn reserve_and_sign(
     let requests = results.iter().map(|ran| (ran.exchange.request_id, ran.signed.request.deadline)).collect();
     let record = SlotRecord { header: call.header.clone(), gateway_signature: call.gateway_signature, requests };
     let failed = |error| inner.store_failed(&error);
+    let started = inner.machine.now();
     match inner.store().reserve(&record, cursor).map_err(failed)? {
         Reservation::Granted => {
+            let (operator, took) = (inner.memory.operator, inner.machine.now() - started);
+            inner.tell(Event::SlotReserved { operator, header: &call.header, took });
             inner.store().keep_data(&call.header, data).map_err(failed)?;
             Ok(sign(inner, &call.header))
         }
@@ -209,6 +213,7 @@ fn reserve_and_sign(
 }
 
 fn sign(inner: &Inner, header: &Batch) -> Answer {
+    inner.tell(Event::Signed { operator: inner.memory.operator, header });
     Answer::Signature(inner.memory.sign(header).into())
 }
 

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloy_primitives::{B256, Bytes};
 use tokio::sync::watch;
+use tracing::{Instrument, Span, debug_span};
 use vouch_core::{AppId, Exchange, ProgramId, RequestId, Status, pages, seed};
 
 use super::results::{Entry, Outcome, Ran};
 use super::{Inner, blocking};
 use crate::driver::{self, Loaded, RunInput};
 use crate::lane::chain::Release;
+use crate::observe::Event;
 use crate::request::Rules;
 use crate::wire::{Answer, ExecuteAnswer, ExecuteCall, Refusal, Report, ReportList, SignedRequest};
 
@@ -49,7 +51,8 @@ pub async fn run_all(
     let (inner, ids, next) = (Arc::clone(inner), ids.to_vec(), AtomicUsize::new(0));
     let work = Arc::new(Work { inner, rules, loaded, seeds, ids, requests, next });
     let workers = work.requests.len().min(work.inner.config.concurrency);
-    let handles: Vec<_> = (0..workers).map(|_| work.inner.machine.spawn(Work::worker(Arc::clone(&work)))).collect();
+    let worker = || work.inner.machine.spawn(Work::worker(Arc::clone(&work)).instrument(Span::current()));
+    let handles: Vec<_> = (0..workers).map(|_| worker()).collect();
     let mut outcomes: Vec<Option<Step>> = vec![None; work.requests.len()];
     for handle in handles {
         let part = handle.await.map_err(|error| Refusal::HostFailure(error.to_string()))??;
@@ -157,7 +160,12 @@ impl Work {
         while let index = self.next.fetch_add(1, Ordering::Relaxed)
             && let (Some(id), Some(signed)) = (self.ids.get(index), self.requests.get(index))
         {
-            done.push((index, self.step(*id, signed)));
+            let step = self.step(*id, signed);
+            if let Step::Done(Err(refusal)) = &step {
+                let (operator, app, program_id) = (self.inner.memory.operator, self.rules.app, self.rules.program_id);
+                self.inner.tell(Event::RequestRefused { operator, app, program_id, request: *id, refusal });
+            }
+            done.push((index, step));
         }
         done
     }
@@ -186,10 +194,14 @@ impl Work {
             block => Some(self.seeds.get(&block).cloned().unwrap_or(Err(Refusal::SeedNotFinalized(block)))?),
         };
         let input = RunInput { payload: &signed.payload, time: signed.request.time, seed: seed::seed(id, prevrandao) };
+        let (_span, started) = (debug_span!("executor.program.run", request = %id).entered(), self.inner.machine.now());
         let outcome = self.loaded.run(&input).map_err(|failure| Refusal::HostFailure(failure.to_string()))?;
         if let Some(message) = &outcome.message {
-            tracing::debug!(request = %id, status = ?outcome.status, message, "executor.run");
+            tracing::debug!(request = %id, status = ?outcome.status, message, "executor.program.run");
         }
+        let (operator, app, program_id) = (self.inner.memory.operator, self.rules.app, self.rules.program_id);
+        let (status, took) = (outcome.status, self.inner.machine.now() - started);
+        self.inner.tell(Event::Ran { operator, app, program_id, request: id, status, took });
         Ok(Arc::new(ran(id, signed.clone(), outcome)))
     }
 }

@@ -4,16 +4,18 @@
 //! signature, and checked whole on every start. `batches.redb` holds batch data, certificates and others' signatures;
 //! it is written without waiting and flushed by a timer, because everything in it can be fetched again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, RequestId};
 
 use crate::evidence::{self, Evidence, SignedHeader};
+use crate::gateway::KeptBatch;
 use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
 use crate::machine::Files;
@@ -43,6 +45,14 @@ pub struct SlotRecord {
 impl SlotRecord {
     pub fn signed_header(&self) -> SignedHeader {
         SignedHeader { header: self.header.clone(), gateway_signature: self.gateway_signature }
+    }
+}
+
+impl From<SlotRecord> for KeptBatch {
+    /// What is reserved; whether it was certified is kept elsewhere.
+    fn from(record: SlotRecord) -> Self {
+        let requests = record.requests.into_iter().map(|(request, _)| request).collect();
+        Self { header: record.header, requests, signers: None }
     }
 }
 
@@ -121,6 +131,40 @@ impl ExecutorStore {
     /// The record of a slot.
     pub fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<SlotRecord>, Error> {
         get(&self.slots, SLOTS, &lane.slot_key(sequence))
+    }
+
+    /// The batches whose hash, or one of whose requests that may still run, is in `ids`; at most `max`.
+    pub fn kept(&self, ids: RangeInclusive<B256>, max: usize) -> Result<Vec<KeptBatch>, Error> {
+        let mut found: BTreeMap<BatchHash, KeptBatch> = BTreeMap::new();
+        for (lane, sequence) in self.slots_with(&ids, max) {
+            let record = self.slot(lane, sequence)?;
+            found.extend(record.map(|record| (record.header.hash(), KeptBatch::from(record))));
+        }
+        for certified in self.certified_in(&ids, max)? {
+            let signers = certified.signatures.iter().map(|single| single.operator).collect();
+            let requests = self.slot(LaneKey::of(&certified.header), certified.header.sequence)?;
+            let requests = requests.filter(|record| record.header == certified.header);
+            let requests = requests.map(|record| KeptBatch::from(record).requests).unwrap_or_default();
+            let kept = KeptBatch { header: certified.header, requests, signers: Some(signers) };
+            found.insert(kept.header.hash(), kept);
+        }
+        Ok(found.into_values().take(max).collect())
+    }
+
+    fn slots_with(&self, ids: &RangeInclusive<B256>, max: usize) -> BTreeSet<(LaneKey, u64)> {
+        let seen = self.lock_seen();
+        let wanted = seen.iter().filter(|((_, request), _)| ids.contains(&request.0));
+        wanted.map(|((lane, _), (sequence, _))| (*lane, *sequence)).take(max).collect()
+    }
+
+    fn certified_in(&self, ids: &RangeInclusive<B256>, max: usize) -> Result<Vec<CertifyCall>, Error> {
+        let (first, last) = (ids.start().as_slice(), ids.end().as_slice());
+        let records: Vec<Vec<u8>> = self.batches.read(|transaction| {
+            let table = transaction.open_table(BATCHES)?;
+            let range = table.range(first..=last)?.take(max);
+            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        records.iter().map(|record| self.batches.decode(record)).collect()
     }
 
     /// The newest reserved slot of a lane.

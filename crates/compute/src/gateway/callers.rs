@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use alloy_primitives::B256;
 use tokio::sync::watch;
+use tracing::Span;
 use vouch_core::{OperatorId, RequestId};
 
 use super::{CallError, CallOutcome};
@@ -45,6 +46,8 @@ impl fmt::Display for Said {
 /// One request's callers.
 struct Waits {
     outcome: watch::Sender<Option<CallOutcome>>,
+    /// Of the call that came first.
+    span: Span,
     said: Vec<(OperatorId, Said)>,
 }
 
@@ -62,13 +65,25 @@ impl Callers {
             return (waits.outcome.subscribe(), false);
         }
         let (outcome, receiver) = watch::channel(None);
-        calls.insert(id, Waits { outcome, said: Vec::new() });
+        calls.insert(id, Waits { outcome, span: Span::current(), said: Vec::new() });
         (receiver, true)
     }
 
     /// Whether anybody waits for it.
     pub fn has(&self, id: RequestId) -> bool {
         self.lock().contains_key(&id)
+    }
+
+    /// The spans of those of these calls that are traced, at most `max`.
+    pub fn spans<'a>(&self, ids: impl IntoIterator<Item = &'a RequestId>, max: usize) -> Vec<Span> {
+        let calls = self.lock();
+        let spans = ids.into_iter().filter_map(|id| Some(calls.get(id)?.span.clone()));
+        spans.filter(|span| !span.is_disabled()).take(max).collect()
+    }
+
+    /// How many calls are under way.
+    pub fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// Ends a call for everyone who waits for it.

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use vouch_core::Batch;
+use tracing::{Instrument, Span, debug_span};
+use vouch_core::{Batch, RequestId};
 
 use super::members::Members;
 use super::queue::{Queue, Waiting};
@@ -25,6 +26,7 @@ use super::slot::{Blocked, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
 use crate::machine::{Machine, Task};
+use crate::observe::Event;
 
 /// How often calls are expired and the chain is looked at while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
@@ -32,6 +34,9 @@ const TICK: Duration = Duration::from_millis(50);
 const REST_MS: u64 = 100;
 /// How long the callers of a batch have at most to come back with their next calls before the next batch is closed.
 const GATHER_MAX: Duration = Duration::from_millis(10);
+
+/// The most calls that a batch's span is linked with.
+const LINKS_MAX: usize = 128;
 
 /// A finished signing task: how it ended, or the calls whose batch could not be built.
 type Signed = Result<Ending, (BuildError, Vec<AgreedCall>)>;
@@ -57,6 +62,8 @@ pub struct Pipeline {
     /// Until when, or until how many of them wait, calls gather although nothing else is in the way.
     gathering: Option<(Instant, usize)>,
     signing: Option<Task<Signed>>,
+    /// Of the batch that is or was last being signed.
+    span: Span,
     /// Slots of an earlier life that were not certified, oldest first.
     unfinished: VecDeque<Proposal>,
 }
@@ -90,6 +97,7 @@ impl Pipeline {
             ready: None,
             gathering: None,
             signing: None,
+            span: Span::none(),
             unfinished,
         })
     }
@@ -133,6 +141,7 @@ impl Pipeline {
     fn advance(&mut self) {
         self.start_signing();
         self.start_executing();
+        self.shared.tell(Event::Queued { lane: self.lane, calls: self.queue.count() });
     }
 
     fn start_executing(&mut self) {
@@ -141,9 +150,18 @@ impl Pipeline {
         }
         let Some((program_id, calls)) = self.queue.take() else { return };
         let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.rest(calls) };
-        let (shared, app) = (Arc::clone(&self.shared), self.lane.app);
-        let work = async move { round::run(&shared, app, program_id, members, calls).await };
-        self.executing = Some(self.shared.machine.spawn(work));
+        let (shared, lane) = (Arc::clone(&self.shared), self.lane);
+        let span = self.linked(calls.iter().map(|call| &call.id), |first| {
+            debug_span!(parent: first, "gateway.round.execute", app = %lane.app, program = %program_id, requests = calls.len())
+        });
+        let work = async move {
+            let (started, requests) = (shared.machine.now(), calls.len());
+            let outcome = round::run(&shared, lane.app, program_id, members, calls).await;
+            let (agreed, took) = (outcome.agreed.len(), shared.machine.now() - started);
+            shared.tell(Event::RoundEnded { lane, program_id, requests, agreed, took });
+            outcome
+        };
+        self.executing = Some(self.shared.machine.spawn(work.instrument(span)));
     }
 
     /// Whether the next batch should still grow.
@@ -183,7 +201,25 @@ impl Pipeline {
         if !ready.agreed.is_empty() {
             self.ready = Some(ready);
         }
-        self.signing = Some(self.shared.machine.spawn(build_and_certify(shared, members, frame, agreed)));
+        let span = self.linked(agreed.iter().map(|call| &call.waiting.id), |first| {
+            let (lane, sequence) = (self.lane, frame.slot.sequence);
+            debug_span!(parent: first, "gateway.batch.certify", app = %lane.app, lane = lane.lane, sequence, batch = tracing::field::Empty)
+        });
+        self.span = span.clone();
+        let work = build_and_certify(shared, members, frame, agreed).instrument(span);
+        self.signing = Some(self.shared.machine.spawn(work));
+    }
+
+    /// The span of work for several calls: in the trace of the first one, and linked with the others both ways.
+    fn linked<'a>(&self, ids: impl Iterator<Item = &'a RequestId>, span: impl FnOnce(&Span) -> Span) -> Span {
+        let calls = self.shared.callers.spans(ids, LINKS_MAX);
+        let Some((first, others)) = calls.split_first() else { return span(&Span::none()) };
+        let span = span(first);
+        for other in others {
+            span.follows_from(other);
+            other.follows_from(&span);
+        }
+        span
     }
 
     /// The next slot's frame, or the reason why there is none told to the node.
@@ -231,10 +267,13 @@ impl Pipeline {
                 self.gathering = (answered > 1).then(|| (self.shared.machine.now() + GATHER_MAX, expected));
                 self.advance_last(&proposal.record.header);
                 self.wish_post(&proposal.record.header);
-                let work = signing::hand_out(Arc::clone(&self.shared), members, proposal, signatures);
+                let span =
+                    debug_span!(parent: &std::mem::replace(&mut self.span, Span::none()), "gateway.batch.hand_out");
+                let work = hand_out(Arc::clone(&self.shared), members, proposal, signatures).instrument(span);
                 self.shared.machine.spawn(work);
             }
             Some(Ok(Ending::Skipped { proposal })) => {
+                self.shared.tell(Event::Skipped { header: &proposal.record.header });
                 self.advance_last(&proposal.record.header);
                 let requests = proposal.record.requests;
                 requests.into_iter().for_each(|request| self.shared.fail(request, CallError::LaneSkipped));
@@ -288,8 +327,15 @@ async fn build_and_certify(shared: Arc<Shared>, members: Members, frame: Frame, 
 
 /// Collects signatures, then stores the certificate and answers the callers.
 async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fresh: bool) -> Ending {
+    let (started, header) = (shared.machine.now(), &proposal.record.header);
+    Span::current().record("batch", tracing::field::display(header.hash()));
+    shared.tell(Event::Proposed { header, requests: &proposal.record.requests });
     let ending = signing::collect(&shared, members, proposal, fresh).await;
     if let Ending::Certified { proposal, signatures, certificate, .. } = &ending {
+        let header = &proposal.record.header;
+        shared.tell(Event::Certified { header, signers: signatures.len(), took: shared.machine.now() - started });
+        let span = debug_span!("gateway.batch.post", batch = %header.hash(), sequence = header.sequence, transaction = tracing::field::Empty);
+        shared.posting.wait(LaneKey::of(header), header.sequence, span);
         let (proposal, signatures, certificate) = (proposal.clone(), signatures.clone(), certificate.as_ref().clone());
         let machine = shared.machine.clone();
         let answered = machine.blocking(move || shared.certified(&proposal, &signatures, certificate)).await;
@@ -298,6 +344,18 @@ async fn certify(shared: Arc<Shared>, members: Members, proposal: Proposal, fres
         }
     }
     ending
+}
+
+/// Round 3, in the trace of the batch.
+async fn hand_out(
+    shared: Arc<Shared>,
+    members: Members,
+    proposal: Proposal,
+    signatures: Vec<crate::wire::OperatorSignature>,
+) {
+    let (started, header) = (shared.machine.now(), proposal.record.header.clone());
+    signing::hand_out(Arc::clone(&shared), members, proposal, signatures).await;
+    shared.tell(Event::HandedOut { header: &header, took: shared.machine.now() - started });
 }
 
 /// Waits until the gathering's time is over; for ever if nothing gathers.

@@ -124,7 +124,7 @@ impl Round {
                 self.answers[index] = Some(answer);
             }
             Err(why) => {
-                tracing::debug!(member = index, why, "gateway.round.refused");
+                tracing::debug!(operator = %self.members.operator(index), %app, why, "gateway.round.refused");
                 self.agreement.silent(index, why);
             }
         }

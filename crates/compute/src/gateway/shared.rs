@@ -12,6 +12,7 @@ use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, VerifiedCertific
 use super::callers::Callers;
 use super::members::Members;
 use super::pipeline::Pipeline;
+use super::posting::Posting;
 use super::queue::Waiting;
 use super::receipt::{Receipt, Receipts};
 use super::signing::Proposal;
@@ -23,6 +24,7 @@ use crate::lane::chain::{AppState, CallError as PeerError, ChainView, Peers, Tab
 use crate::lane::floor::Saved;
 use crate::lane::standing::{Memory, Standings};
 use crate::machine::Machine;
+use crate::observe::Event;
 use crate::quorum;
 use crate::request::Rules;
 use crate::store::Error as StoreError;
@@ -43,6 +45,7 @@ pub struct Shared {
     pub store: Arc<GatewayStore>,
     pub standings: Standings<GatewayMemory>,
     pub callers: Callers,
+    pub posting: Posting,
     key: [u8; 32],
     /// Of the domain under which clients sign.
     separator: B256,
@@ -118,9 +121,14 @@ impl Shared {
             separator,
             wishes,
             callers,
+            posting: Posting::default(),
             lanes,
             started,
         })
+    }
+
+    pub fn tell(&self, event: Event<'_>) {
+        self.config.observed.tell(event);
     }
 
     /// Milliseconds since the start.
@@ -150,7 +158,7 @@ impl Shared {
 
     pub fn keep_evidence(&self, evidence: &Evidence) {
         match self.store.keep_evidence(evidence) {
-            Ok(true) => tracing::warn!(kind = evidence.name(), "gateway.evidence.keep"),
+            Ok(true) => self.tell(Event::EvidenceKept { kind: evidence.name() }),
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "gateway.evidence.keep failed"),
         }
@@ -170,6 +178,7 @@ impl Shared {
         let lane = self.lane_of(signed.request.app)?;
         let (receiver, is_new) = self.callers.join(id);
         if is_new {
+            self.tell(Event::Admitted { lane, program_id: signed.request.program_id, request: id });
             self.enter(id, signed, lane, deadline).unwrap_or_else(|error| self.fail(id, error));
         }
         Ok(Admitted::Waiting(receiver))
@@ -398,6 +407,8 @@ impl Shared {
             }
             if let Some(state) = self.chain.lane(lane) {
                 self.store.prune(lane, state.cursor, before, PRUNE_MAX)?;
+                // Whoever posted it: what is final waits no more.
+                drop(self.posting.take(lane, state.cursor));
             }
         }
         self.store.flush()

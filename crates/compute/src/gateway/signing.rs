@@ -19,6 +19,7 @@ use super::store::SlotRecord;
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::AppState;
+use crate::observe::Event;
 use crate::quorum;
 use crate::wire::{
     Answer, BlsSignatureBytes, Call, CertifyCall, Opening, OperatorSignature, ProposeCall, ProposedData, Refusal,
@@ -238,7 +239,8 @@ impl Collector {
             self.never.insert(index);
         }
         let operator = self.members.operator(index);
-        tracing::warn!(%operator, sequence = self.proposal.record.header.sequence, %refusal, "gateway.propose.refused");
+        let header = &self.proposal.record.header;
+        shared.tell(Event::SignatureRefused { operator, header, refusal: &refusal });
         self.tell(shared, index, &Said::RefusedToSign(refusal));
     }
 

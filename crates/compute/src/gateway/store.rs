@@ -4,10 +4,11 @@
 //! One file, so that a slot, its data and its calls are reserved in one transaction: one wait for the disk per batch.
 //! Certificates are written without waiting; what a crash loses of them, the executors sign again identically.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, OperatorId, RequestId};
@@ -43,6 +44,16 @@ impl SlotRecord {
     pub fn signed_header(&self) -> SignedHeader {
         SignedHeader { header: self.header.clone(), gateway_signature: self.gateway_signature }
     }
+}
+
+/// A batch as it is kept, for people who look for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptBatch {
+    pub header: Batch,
+    /// In the order of the leaves; empty where they are not kept beside the batch data.
+    pub requests: Vec<RequestId>,
+    /// Whose signatures make its certificate; none while it has none.
+    pub signers: Option<Vec<OperatorId>>,
 }
 
 /// Where a call stands in the lanes.
@@ -138,6 +149,31 @@ impl GatewayStore {
 
     pub fn place(&self, request: RequestId) -> Result<Option<Place>, Error> {
         self.get(CALLS, request.as_ref())
+    }
+
+    /// The batches whose hash, or one of whose requests, is in `ids`; at most `max`.
+    pub fn kept(&self, ids: RangeInclusive<B256>, max: usize) -> Result<Vec<KeptBatch>, Error> {
+        let (first, last) = (ids.start().as_slice(), ids.end().as_slice());
+        let (places, slots): (Vec<Vec<u8>>, Vec<Vec<u8>>) = self.store.read(|transaction| {
+            let (calls, slots) = (transaction.open_table(CALLS)?, transaction.open_table(SLOT_OF)?);
+            let places = calls.range(first..=last)?.take(max).map(|entry| Ok(entry?.1.value().to_vec()));
+            let slots = slots.range(first..=last)?.take(max).map(|entry| Ok(entry?.1.value().to_vec()));
+            Ok((places.collect::<Result<_, redb::Error>>()?, slots.collect::<Result<_, redb::Error>>()?))
+        })?;
+        let mut keys: BTreeSet<Vec<u8>> = slots.into_iter().collect();
+        for place in places {
+            let place: Place = self.store.decode(&place)?;
+            keys.extend(self.bytes(SLOT_OF, place.batch.as_ref())?);
+        }
+        let records = keys.iter().take(max).filter_map(|key| self.get::<SlotRecord>(SLOTS, key).transpose());
+        records.map(|record| self.with_signers(record?)).collect()
+    }
+
+    /// What people want to know of a slot.
+    pub fn with_signers(&self, record: SlotRecord) -> Result<KeptBatch, Error> {
+        let signatures = self.signatures(record.header.hash())?;
+        let signers = signatures.map(|singles| singles.into_iter().map(|single| single.operator).collect());
+        Ok(KeptBatch { header: record.header, requests: record.requests, signers })
     }
 
     /// The reserved slots of a lane above `after`, ascending, at most `max`.

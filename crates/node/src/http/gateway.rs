@@ -1,19 +1,25 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use alloy_primitives::B256;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use tracing::{Instrument, debug_span};
 use vouch_api::{CallRequest, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt};
-use vouch_compute::gateway::{self, Gateway};
+use vouch_compute::gateway::{self, CallError, Gateway};
 use vouch_compute::oci;
 use vouch_compute::wire::SignedRequest;
 use vouch_core::RequestId;
 
 use super::answer::{Failure, body, call_error, json, parse};
+use crate::metrics::variant_name;
 use crate::node::Shared;
+use crate::telemetry::context::continue_from;
+use crate::watch::Outcome;
 
 /// Call an app: run a signed request on its operators and wait for the certificate
 #[utoipa::path(
@@ -25,6 +31,7 @@ use crate::node::Shared;
 )]
 pub async fn call(
     State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Receipt>, Failure> {
     let gateway = gateway_of(&shared)?;
@@ -35,8 +42,31 @@ pub async fn call(
     }
     let signed =
         SignedRequest { request: call.request.into(), signature: call.client_signature, payload: call.payload };
-    let receipt = gateway.call(signed).await.map_err(|error| call_error(error, &shared.mirror))?;
-    Ok(Json(view(&receipt)))
+    let (request, app, program) = (signed.request.id(), signed.request.app, signed.request.program_id);
+    let span = debug_span!("gateway.call.answer", %request, %app, %program);
+    continue_from(&span, &headers);
+    let started = Instant::now();
+    let outcome = gateway.call(signed).instrument(span).await;
+    let refused =
+        outcome.as_ref().is_err_and(|error| !matches!(error, CallError::NoQuorum { .. } | CallError::LaneSkipped));
+    let answer = outcome.map_err(|error| call_error(error, &shared.mirror));
+    shared.watch.call_ended(request, (app, program), &summary(&answer, refused), started.elapsed());
+    answer.map(|receipt| Json(view(&receipt)))
+}
+
+/// How a call ended, for those who count and for those who ask later.
+fn summary(answer: &Result<Arc<gateway::receipt::Receipt>, Failure>, refused: bool) -> Outcome {
+    match answer {
+        Ok(receipt) => {
+            let status = variant_name(&receipt.exchange.status);
+            Outcome { code: "certified".to_owned(), said: format!("status {status}"), refused }
+        }
+        Err(Failure(problem)) => {
+            let said = problem.answered.iter().map(|said| format!("; {}: {}", said.operator, said.answer));
+            let said = problem.message.clone() + &said.collect::<String>();
+            Outcome { code: variant_name(&problem.code), said, refused }
+        }
+    }
 }
 
 /// The receipt of a request that was certified here

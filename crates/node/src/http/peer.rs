@@ -3,25 +3,32 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use tracing::{Instrument, debug_span};
 use vouch_api::{Problem, ProblemCode};
 use vouch_compute::wire::{Answer, Call};
 use vouch_core::{AppId, BatchHash};
 
 use super::answer::{Failure, body, parse};
 use crate::node::Shared;
+use crate::telemetry::context::continue_from;
 
 /// The two-round protocol, seen from the executor of one app.
 pub async fn executor(
     State(shared): State<Arc<Shared>>,
     Path(app): Path<String>,
+    headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Failure> {
     let app: AppId = parse("the app", &app)?;
     let executor = shared.executor(app);
     let executor = executor
         .ok_or_else(|| Failure::new(ProblemCode::UnknownApp, format!("this node runs no executor of app {app}")))?;
-    Ok(executor.handle(&body(bytes)?).await.0)
+    let span = debug_span!("executor.call.answer", %app);
+    continue_from(&span, &headers);
+    let bytes = body(bytes)?;
+    Ok(executor.handle(&bytes).instrument(span).await.0)
 }
 
 /// What executors ask a gateway.

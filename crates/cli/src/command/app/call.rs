@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::{B256, U256, hex};
 use serde_json::json;
-use vouch_api::{PAYLOAD_BYTES_MAX, Receipt};
+use vouch_api::{PAYLOAD_BYTES_MAX, Receipt, TraceParent};
 use vouch_sdk::{CallOptions, Client, VerifiedReceipt};
 
 use super::project::{NetworkName, Target};
@@ -38,6 +38,9 @@ pub struct Arguments {
     /// The block whose randomness the program sees; 0 for none
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed_block: u64,
+    /// The trace that the call belongs to, as W3C's header `traceparent`
+    #[arg(long, env = "TRACEPARENT", value_name = "TRACEPARENT")]
+    traceparent: Option<TraceParent>,
     #[command(flatten)]
     cloud: CloudOptions,
     #[command(flatten)]
@@ -63,6 +66,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let payload = arguments.payload.read()?;
     let signer = context.signer(&arguments.key, "client")?;
     let client = context.client()?;
+    let client = arguments.traceparent.map_or(client.clone(), |parent| client.traced(parent));
     let program = match arguments.program.or(target.program) {
         Some(program) => program,
         None => newest_release(&context, &client, target.app).await?,

@@ -20,6 +20,7 @@ use crate::{
         launch::{self, GRACE, Spawned, failed},
         wire::{Ended, JobFiles, Report, send_job},
     },
+    count::Counted,
     state::Slot,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct Instance {
     slot: Slot,
     /// When it last answered.
     pub(super) since: Instant,
+    _counted: Counted,
 }
 
 /// A request's result, with the container if it can answer further ones, and else with why it cannot.
@@ -69,7 +71,8 @@ impl Instance {
         service: &ServiceSettings,
     ) -> Result<Self, Failure> {
         let slot = runtime.folder.take()?;
-        let mut instance = Self { spawned: launch::spawn(&runtime.config)?, slot, since: Instant::now() };
+        let mut instance =
+            Self { spawned: launch::spawn(&runtime.config)?, slot, since: Instant::now(), _counted: Counted::kept() };
         let mut job = launch::job(settings, service.time, service.seed, &instance.slot);
         job.service = Some(ServiceJob::new(interface, service));
         let files = instance.files().map_err(failed("open files for a container"))?;
