@@ -1,16 +1,17 @@
-//! A gateway that lies: beside the honest code it proposes other batches with the same key, each of them in itself as an
-//! executor could sign it, to whom and in which order it likes.
+//! A gateway that lies: beside the honest code it proposes other batches with the same key, most of them in themselves as an
+//! executor could sign them, some with invented answers, to whom and in which order it likes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::U256;
 use futures::future::join_all;
+use rand::Rng;
 use rand::seq::SliceRandom;
 use vouch_compute::gateway::PostWork;
 use vouch_compute::quorum;
 use vouch_compute::wire::{Answer, Call, Opening, OperatorSignature, ProposeCall, ProposedData, SignedRequest};
-use vouch_core::{Batch, BatchData, BatchHash, ecdsa, merkle};
+use vouch_core::{Batch, BatchData, BatchHash, Entry, ecdsa, merkle};
 
 use crate::cast::*;
 use crate::network::{GATEWAY, Network};
@@ -19,7 +20,7 @@ use crate::scheduler::WORLD;
 /// Lies for ever.
 pub async fn run(network: Arc<Network>) {
     loop {
-        network.scheduler.sleep(network.scheduler.millis(400..2_500)).await;
+        network.scheduler.sleep(network.scheduler.millis(200..1_500)).await;
         if let Some(call) = rival(&network) {
             let network = Arc::clone(&network);
             network.scheduler.clone().spawn(WORLD, async move { propose(network, call).await });
@@ -31,26 +32,36 @@ pub async fn run(network: Arc<Network>) {
 fn rival(network: &Network) -> Option<ProposeCall> {
     let (scheduler, registry) = (&network.scheduler, network.chain.finalized());
     let reference_timestamp = *network.chain.tables().last()?;
-    let sequence = registry.cursor + scheduler.range(1..u64::from(WINDOW) + 2);
-    let parents: Vec<Batch> = network.history.facts(|facts| {
-        let headers = facts.headers.values().map(|proposed| &proposed.header);
-        headers.filter(|header| header.sequence < sequence).cloned().collect()
-    });
-    // Most are from the sequence before, so that chains of lies come about.
-    let before: Vec<&Batch> = parents.iter().filter(|header| header.sequence + 1 == sequence).collect();
-    let parent = match scheduler.range(0..10) {
-        0 => None,
-        1 => scheduler.random(|random| parents.choose(random).cloned()),
-        _ => scheduler.random(|random| before.choose(random).map(|header| Batch::clone(header))),
+    let known: Vec<Batch> =
+        network.history.facts(|facts| facts.headers.values().map(|proposed| proposed.header.clone()).collect());
+    let open: Vec<&Batch> = known.iter().filter(|header| header.sequence > registry.cursor).collect();
+    let sequence = match scheduler.random(|random| open.choose(random).map(|header| header.sequence)) {
+        Some(sequence) if scheduler.chance(0.6) => sequence,
+        _ => registry.cursor + scheduler.range(1..u64::from(WINDOW) + 2),
     };
+    let parent = parent(network, &known, sequence);
     let requests: Vec<SignedRequest> = network.history.facts(|facts| facts.requests.values().cloned().collect());
     let count = scheduler.range(1..3) as usize;
     let chosen: Vec<_> = scheduler.random(|random| requests.choose_multiple(random, count).cloned().collect());
     if chosen.is_empty() {
         return None;
     }
-    let data = BatchData::new(chosen.iter().map(entry).collect()).ok()?;
+    let mut entries: Vec<Entry> = chosen.iter().map(entry).collect();
+    if scheduler.chance(0.1) {
+        entries[0].output = b"invented".to_vec().into();
+    }
+    let data = BatchData::new(entries).ok()?;
     Some(signed(sequence, parent, reference_timestamp, &data))
+}
+
+/// Most are of the sequence before, so that chains of lies come about.
+fn parent(network: &Network, known: &[Batch], sequence: u64) -> Option<Batch> {
+    let before: Vec<&Batch> = known.iter().filter(|header| header.sequence + 1 == sequence).collect();
+    network.scheduler.random(|random| match random.gen_range(0..10) {
+        0 => None,
+        1 => known.choose(random).cloned(),
+        _ => before.choose(random).map(|header| Batch::clone(header)),
+    })
 }
 
 fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: &BatchData) -> ProposeCall {

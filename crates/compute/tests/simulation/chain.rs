@@ -267,11 +267,13 @@ struct Seen {
 }
 
 impl View {
-    pub fn new(chain: &Arc<Chain>, clocks: Clocks, lag: u64) -> Arc<Self> {
+    /// `behind`: an endpoint that has to catch up with so many blocks first.
+    pub fn new(chain: &Arc<Chain>, clocks: Clocks, lag: u64, behind: u64) -> Arc<Self> {
         let learned_at = chain.scheduler.elapsed();
-        let seen = Seen { number: FIRST, learned_at, frozen_until: Duration::ZERO };
-        let view = Self { chain: Arc::clone(chain), clocks, lag, seen: Mutex::new(seen) };
-        view.poll();
+        let number = chain.lock().final_at.saturating_sub(lag + behind).max(FIRST);
+        let frozen_until = if behind == 0 { Duration::ZERO } else { learned_at + Duration::from_secs(3) };
+        let view =
+            Self { chain: Arc::clone(chain), clocks, lag, seen: Mutex::new(Seen { number, learned_at, frozen_until }) };
         Arc::new(view)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vouch_compute::evidence::Evidence;
-use vouch_core::{Batch, BatchHash, merkle};
+use vouch_core::{Batch, BatchHash, RequestId, merkle};
 
 use crate::cast::*;
 use crate::chain::{Registry, may_follow};
@@ -27,6 +27,7 @@ pub fn check(world: &World) -> Vec<String> {
         wrongs.extend(no_slot_has_two_certificates(plan, facts));
         wrongs.extend(nothing_is_signed_that_was_not_computed(plan, facts));
         wrongs.extend(nothing_is_signed_beyond_the_window(plan, facts));
+        wrongs.extend(no_request_is_signed_twice(world, facts));
         wrongs.extend(nothing_acknowledged_is_contradicted(plan, facts, &registry));
         let overdue = |(process, began): &(u64, Duration)| {
             !scheduler.has_ended(*process) && scheduler.elapsed() > *began + CALL_TIMEOUT + SLACK
@@ -128,6 +129,22 @@ fn nothing_is_signed_beyond_the_window(plan: &Plan, facts: &Facts) -> Vec<String
         is_wrong.then(|| format!("executor {executor} signed {sequence} with the cursor at {cursor}"))
     };
     facts.signed.iter().filter_map(beyond).collect()
+}
+
+/// Safety: an honest executor that remembers everything signs no request twice.
+fn no_request_is_signed_twice(world: &World, facts: &Facts) -> Vec<String> {
+    let remembers = |executor: usize| world.plan.is_honest(executor) && !world.was_replaced(executor);
+    let mut places: BTreeMap<(usize, RequestId), BatchHash> = BTreeMap::new();
+    let mut wrongs = Vec::new();
+    for (executor, hash) in facts.signed.keys().filter(|(executor, _)| remembers(*executor)) {
+        for request in &facts.headers[hash].requests {
+            let before = places.insert((*executor, *request), *hash);
+            if before.is_some_and(|before| before != *hash) {
+                wrongs.push(format!("executor {executor} signed {request} twice"));
+            }
+        }
+    }
+    wrongs
 }
 
 /// Safety: what a client was told stays so: no other receipt for the same request in the same slot, and no other batch on

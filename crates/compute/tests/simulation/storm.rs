@@ -18,6 +18,8 @@ pub const ENDS: Duration = Duration::from_secs(45);
 /// Blows until it is over, then puts everything right again.
 pub async fn run(world: Arc<World>) {
     world.scheduler.sleep_until(BEGINS).await;
+    // Old stores are to be found that have forgotten much.
+    (0..=GATEWAY).filter(|_| world.scheduler.chance(0.5)).for_each(|node| world.back_up(node));
     while world.scheduler.elapsed() < ENDS {
         strike(&world).await;
         world.scheduler.sleep(world.scheduler.millis(100..4_000)).await;
@@ -42,9 +44,11 @@ pub async fn settle(world: &Arc<World>) {
 }
 
 async fn strike(world: &Arc<World>) {
-    let node = world.scheduler.range(0..GATEWAY as u64 + 1) as usize;
+    let node = if world.scheduler.chance(0.3) { GATEWAY } else { world.scheduler.range(0..GATEWAY as u64) as usize };
     let seconds = |range| Duration::from_secs(world.scheduler.range(range));
     match world.scheduler.range(0..20) {
+        // Only a gateway that lies makes the memory of executors matter.
+        0 if world.plan.gateway_lies => replace(world, node),
         0..=2 => bad_weather(world),
         3..=5 => cut(world, seconds(1..9)),
         6..=8 => restart(world, node, world.scheduler.chance(0.5)),

@@ -138,7 +138,8 @@ impl World {
     pub fn start(&self, node: usize) {
         let process = self.next_process();
         let word = self.scheduler.elapsed() < self.life(node, |life| life.word_until);
-        let view = View::new(&self.chain, self.plan.clocks[node], self.scheduler.range(0..3));
+        let behind = if self.scheduler.chance(0.25) { self.scheduler.range(0..10) } else { 0 };
+        let view = View::new(&self.chain, self.plan.clocks[node], self.scheduler.range(0..3), behind);
         self.life(node, |life| life.view = Some(Arc::clone(&view)));
         let machine = Machine::new(self.scheduler.tasks(process), self.nodes[node].disk.mount(process));
         self.scheduler.spawn(process, Arc::clone(&view).run());
