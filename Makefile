@@ -136,7 +136,9 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --log-level error check bans licenses sources
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
-	PROPTEST_CASES=20000 cargo test --locked --workspace
+	# Ten thousand seeds of the simulator, other ones every night.
+	PROPTEST_CASES=20000 VOUCH_SIM_SEEDS=10000 VOUCH_SIM_FIRST=$$(( $$(date +%s) / 86400 * 10000 )) \
+		cargo test --locked --workspace
 	cd examples/referee-rust && cargo build --locked --release && REFEREE_SEED=$$(date +%s) REFEREE_GAMES=5000 node --test test/
 	tools/guest/containers
 
