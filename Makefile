@@ -137,6 +137,8 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	cargo deny --log-level error check bans licenses sources
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
 	PROPTEST_CASES=20000 cargo test --locked --workspace
+	VOUCH_FAULTS_SECONDS=600 cargo test --locked --workspace --test faults -- --nocapture
+	VOUCH_SOAK_SECONDS=3600 cargo test --locked --workspace --test soak -- --nocapture
 	cd examples/referee-rust && cargo build --locked --release && REFEREE_SEED=$$(date +%s) REFEREE_GAMES=5000 node --test test/
 	tools/guest/containers
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -203,7 +204,10 @@ impl Drill {
                     self.spawn(DISK_NODE)?;
                 }
             }
-            Fault::StopChain => self.chain = Some(Instance::start_with(&self.chain_options).await?),
+            Fault::StopChain => {
+                keep_one_genesis(&self.cloud.chain_folder().join("state.json"))?;
+                self.chain = Some(Instance::start_with(&self.chain_options).await?);
+            }
             Fault::Reorganize(_) => {}
         }
         Ok(())
@@ -276,6 +280,22 @@ fn edges(events: &[Event]) -> Vec<(Duration, Edge)> {
 fn signal(process: &Child, what: Signal) -> Result<()> {
     let pid = process.id().context("it has ended")?;
     Ok(kill(Pid::from_raw(pid.cast_signed()), what)?)
+}
+
+/// Anvil makes a genesis block of its own at each start and writes it down beside the one that it has read; which of the
+/// two counts the next time is left to chance. The first is the oldest.
+fn keep_one_genesis(state: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(state).with_context(|| state.display().to_string())?;
+    let mut state_of: serde_json::Value = serde_json::from_str(&text)?;
+    let blocks = state_of["blocks"].as_array_mut().context("the chain's state has no blocks")?;
+    let number = |block: &serde_json::Value, name: &str| {
+        let text = block["header"][name].as_str().unwrap_or_default();
+        u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(u64::MAX)
+    };
+    let is_genesis = |block: &serde_json::Value| number(block, "number") == 0;
+    let first = blocks.iter().filter(|block| is_genesis(block)).map(|block| number(block, "timestamp")).min();
+    blocks.retain(|block| !is_genesis(block) || Some(number(block, "timestamp")) == first);
+    Ok(std::fs::write(state, serde_json::to_vec(&state_of)?)?)
 }
 
 /// The configuration with another value of a key that it has once.
