@@ -145,7 +145,9 @@ async fn start(
     let honest = nodes.iter().filter(|node| liar.is_none_or(|liar| !liar.misleads(&node.name)));
     wait_for(honest, processes, liar.is_some()).await?;
 
-    let cloud = describe(&rpc, chain_pid, &accounts, &nodes, &pids);
+    let misled = nodes.iter().find(|node| liar.is_some_and(|liar| liar.misleads(&node.name)));
+    let misled = misled.map(|node| node.name.clone());
+    let cloud = Cloud { misled, ..describe(&rpc, chain_pid, &accounts, &nodes, &pids) };
     cloud.save(folder)?;
     if let Some(liar) = liar.filter(|liar| liar.adversary.role == Role::Client) {
         processes.push(Process::spawn(ADVERSARY, liar.program(), &liar.as_client(folder, &cloud.gateway), &logs)?);
@@ -236,6 +238,7 @@ fn describe(rpc: &str, chain_pid: u32, accounts: &[Account], nodes: &[Node], pid
         password_file: PASSWORD_FILE.into(),
         accounts: accounts.iter().map(account).collect(),
         nodes: nodes.iter().map(node).collect(),
+        misled: None,
     }
 }
 
