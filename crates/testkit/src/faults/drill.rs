@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Child;
+use vouch_chain::Chain;
 use vouch_chain::anvil::{Anvil, Instance, Mining, Options};
 use vouch_node::config::Config;
 
@@ -26,6 +27,8 @@ pub const DISK_NODE: &str = "operator-4";
 /// How long a node may take until it answers once everything is healed.
 const HEAL_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
+/// From the newest final block's time to one that no block has.
+const TIME_GAP_SECONDS: u64 = 10;
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A cloud to which faults are done.
@@ -206,7 +209,9 @@ impl Drill {
             }
             Fault::StopChain => {
                 keep_one_genesis(&self.cloud.chain_folder().join("state.json"))?;
-                self.chain = Some(Instance::start_with(&self.chain_options).await?);
+                let chain = Instance::start_with(&self.chain_options).await?;
+                keep_time(&chain.connect().await?).await?;
+                self.chain = Some(chain);
             }
             Fault::Reorganize(_) => {}
         }
@@ -296,6 +301,13 @@ fn keep_one_genesis(state: &Path) -> Result<()> {
     let first = blocks.iter().filter(|block| is_genesis(block)).map(|block| number(block, "timestamp")).min();
     blocks.retain(|block| !is_genesis(block) || Some(number(block, "timestamp")) == first);
     Ok(std::fs::write(state, serde_json::to_vec(&state_of)?)?)
+}
+
+/// Anvil starts at the machine's time, which lies behind that of a chain whose blocks were mined faster than seconds pass;
+/// no real chain's time goes back.
+async fn keep_time(chain: &Chain) -> Result<()> {
+    let newest_final = chain.finalized().await?.block().timestamp;
+    Ok(Anvil::of(chain).await?.set_next_time(newest_final + TIME_GAP_SECONDS).await?)
 }
 
 /// The configuration with another value of a key that it has once.

@@ -42,7 +42,7 @@ async fn a_client_that_lies_is_refused_with_a_code_for_each_lie_and_others_are_a
         ("another-payload", "payload_mismatch"),
         ("long-ago", "time_out_of_range"),
         ("expired", "request_expired"),
-        ("far-deadline", "time_out_of_range"),
+        ("far-deadline", "invalid_request"),
         ("unknown-program", "unknown_program"),
     ];
     for (lie, code) in refused {
