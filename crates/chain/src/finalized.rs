@@ -13,8 +13,14 @@ use serde_json::json;
 use crate::client::Chain;
 use crate::error::Error;
 
+mod witness;
+
 /// The most blocks whose events are asked for at once.
 pub const PAGE_BLOCKS_MAX: u64 = 1_000;
+
+/// The events of so few blocks are checked against the blocks themselves: whoever follows the chain asks for no more at
+/// once, and whoever catches up would ask for every block.
+const WITNESSED_BLOCKS_MAX: u64 = 16;
 
 /// What we keep of a finalized block's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +145,9 @@ impl Finalized {
             self.check_log(log, addresses, from, to)?;
         }
         logs.sort_by_key(|log| (log.block_number, log.log_index));
+        if to - from < WITNESSED_BLOCKS_MAX {
+            self.check_against_blocks(&logs, addresses, topics, from, to).await?;
+        }
         Ok(logs)
     }
 

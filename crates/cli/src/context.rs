@@ -160,10 +160,11 @@ impl Context {
         Sender::new(network.chain().clone(), signer, sender::Config::default())
     }
 
-    /// How many operators a local cloud has; none of what is known elsewhere.
+    /// How many operators of a local cloud can join an app; none of what is known elsewhere.
     pub fn local_operators(&self) -> Option<usize> {
-        let local = self.local.as_ref()?;
-        Some(local.file.accounts.keys().filter(|name| name.starts_with("operator-")).count())
+        let file = &self.local.as_ref()?.file;
+        let misled = |name: &str| file.misled.as_deref() == Some(name);
+        Some(file.accounts.keys().filter(|name| name.starts_with("operator-") && !misled(name)).count())
     }
 
     pub fn chain_failure(&self, error: vouch_chain::Error) -> Failure {

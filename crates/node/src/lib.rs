@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap fails the test"))]
 
 mod acceptance;
+pub mod adversary;
 pub mod config;
 mod executor;
 mod gateway;

@@ -92,9 +92,12 @@ impl Mirror {
     /// # Errors
     /// The first error that is neither.
     pub async fn run(&self) -> Result<(), Error> {
-        let mut wait = POLL;
+        let (mut wait, mut silence) = (POLL, Silence::default());
         loop {
             tokio::time::sleep(wait).await;
+            if let Some(seconds) = silence.to_report(self.silence().as_secs()) {
+                tracing::warn!(seconds, block = self.head().number, "node.mirror.silent");
+            }
             match self.follow().await {
                 Ok(()) => wait = POLL,
                 Err(error) if can_wait(&error) => {
@@ -242,6 +245,36 @@ impl Mirror {
     }
 }
 
+/// An endpoint that shows no new block may be stale or the chain may have stopped: one endpoint cannot tell which, and
+/// what is judged by the cursor and the tables that it showed last stays safe. So people are told, once each time.
+#[derive(Debug, Default)]
+struct Silence {
+    last: u64,
+    /// The longest that ended.
+    longest: u64,
+    reported: bool,
+}
+
+/// The shortest silence that is told of, in seconds.
+const SILENCE_SECONDS_MIN: u64 = 30;
+/// How many times as long as the chain's usual pauses one must be to be told of.
+const SILENCE_FACTOR: u64 = 3;
+/// A pause beyond this is not usual on any chain.
+const SILENCE_SECONDS_USUAL_MAX: u64 = 1_200;
+
+impl Silence {
+    /// The seconds since the newest block, if they are to be told of now.
+    fn to_report(&mut self, seconds: u64) -> Option<u64> {
+        if seconds < self.last {
+            self.longest = self.longest.max(self.last.min(SILENCE_SECONDS_USUAL_MAX));
+            self.reported = false;
+        }
+        self.last = seconds;
+        let long = seconds >= SILENCE_SECONDS_MIN.max(self.longest * SILENCE_FACTOR);
+        (long && !std::mem::replace(&mut self.reported, true)).then_some(seconds)
+    }
+}
+
 /// Whether the endpoint may answer properly later.
 pub fn can_wait(error: &Error) -> bool {
     matches!(error.fault(), Fault::Transient | Fault::Endpoint)
@@ -317,5 +350,19 @@ impl ChainView for Mirror {
             view.block_at(block).await.map(|block| Some(block.prevrandao)).map_err(|_| Unavailable)
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_is_told_of_once_and_when_it_is_longer_than_the_chains_own_pauses() {
+        let mut silence = Silence::default();
+        let mut tell = |seconds: [u64; 4]| seconds.map(|seconds| silence.to_report(seconds));
+        assert_eq!(tell([0, 12, 31, 50]), [None, None, Some(31), None]);
+        assert_eq!(tell([0, 20, 149, 151]), [None, None, None, Some(151)], "it paused for 50 s before");
+        assert_eq!(tell([0, 151, 452, 454]), [None, None, None, Some(454)]);
     }
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 mod alone;
 mod cloud;
+mod durability;
+mod faults;
 mod figures;
 mod gas;
 mod oci;
@@ -14,7 +16,7 @@ mod runc;
 use figures::Figures;
 
 /// The groups, in the order in which they run.
-const GROUPS: [&str; 2] = ["compute", "oci"];
+const GROUPS: [&str; 3] = ["compute", "oci", "faults"];
 
 /// Measures the groups, or the one named, into `out/results.json`; prints a table. Returns how many targets
 /// were missed.
@@ -30,6 +32,11 @@ pub async fn run(out: &Path, only: Option<&str>) -> Result<usize> {
     }
     if only.is_none_or(|group| group == "oci") {
         containers(&out, &mut figures)?;
+    }
+    if only.is_none_or(|group| group == "faults") {
+        figures.group("faults");
+        durability::measure(&out.join("durability"), &mut figures)?;
+        faults::measure(&out, &mut figures).await?;
     }
     figures.save()?;
     println!("\n{}", figures.table());

@@ -83,9 +83,14 @@ impl Cloud {
     /// Starts a fresh cloud in `folder` that goes on when one of its nodes ends. It ends with this process, however that
     /// ends, unless it is to `outlive` it.
     pub async fn start(folder: &Path, outlive: bool) -> Result<Self> {
+        Self::start_with(folder, outlive, &[]).await
+    }
+
+    /// As [`Cloud::start`], with further arguments of `vouch up`.
+    pub async fn start_with(folder: &Path, outlive: bool, further: &[&str]) -> Result<Self> {
         let binary = vouch_binary()?;
         let mut command = std::process::Command::new(&binary);
-        command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder);
+        command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder).args(further);
         if !outlive {
             end_with_parent(&mut command);
         }

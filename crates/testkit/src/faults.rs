@@ -3,15 +3,16 @@
 //! Every link of a node passes through a proxy of this process, so that it can be cut without touching the machine's
 //! network. What must hold through all of it is in [`verdict`]: it is asked once everything is healed.
 
+mod clients;
 mod disk;
 mod drill;
 mod link;
-mod load;
 mod schedule;
 mod verdict;
 
+pub use clients::{Clients, Outcome};
 pub use drill::Drill;
 pub use link::Link;
-pub use load::{Load, Outcome};
+
 pub use schedule::{Event, Fault, Schedule};
 pub use verdict::Verdict;

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod cloud;
 pub mod demo;
 pub mod faults;
+pub mod load;
 
 /// Prepares the process: TLS for HTTP clients. Calling it again changes nothing.
 pub fn prepare() {

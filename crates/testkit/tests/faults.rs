@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use vouch_testkit::cloud::Cloud;
-use vouch_testkit::faults::{Drill, Load, Schedule, Verdict};
+use vouch_testkit::faults::{Clients, Drill, Schedule, Verdict};
 
 const SECONDS: u64 = 60;
 
@@ -28,10 +28,10 @@ async fn through_kills_pauses_cuts_full_disks_and_chain_trouble_every_answer_hol
     let schedule = Schedule::new(seed, time, drill.has_disk());
     println!("{schedule}");
     let network = drill.cloud.network().await.unwrap();
-    let load = Load::start(&drill.cloud, app, network.deployment().domain()).unwrap();
+    let clients = Clients::start(&drill.cloud, app, network.deployment().domain()).unwrap();
     drill.run(&schedule).await.unwrap();
     drill.wait_all_serve().await.unwrap();
-    let outcomes = load.stop().await;
+    let outcomes = clients.stop().await;
 
     drill.cloud.json(&["app", "call", &app.app.to_string(), "--payload", "after"]).await.unwrap();
     let mut verdict = Verdict::of(&outcomes, &network).await.unwrap();

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::select_all;
 use vouch_chain::anvil::{self, Mining};
+use vouch_node::adversary::{Adversary, Role};
 
 use crate::command::doctor::INSTALL_ANVIL;
 use crate::command::node::stop_signal;
 use crate::failure::Failure;
 use crate::local::accounts::{self, Account, OPERATORS_MAX};
+use crate::local::adversary::Liar;
 use crate::local::cloud::{AccountEntry, CLOUD_FILE, Cloud, Folder, NodeEntry, VERSION, unwritable};
 use crate::local::config::{self, DEPLOYMENT_FILE, Node, PASSWORD_FILE, keystore_of};
 use crate::local::process::{Logs, Process, free_ports};
@@ -20,6 +22,8 @@ use crate::output::Output;
 const NODE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The name of the chain's process.
 const CHAIN: &str = "chain";
+/// The name of a liar's process, unless it has a node's place and name.
+const ADVERSARY: &str = "adversary";
 /// What to do when a process of the cloud fails.
 const LOOK: &str = "look at its log: above, or in the folder's logs; `vouch doctor` checks this machine";
 const NODE_POLL: Duration = Duration::from_millis(100);
@@ -41,18 +45,32 @@ pub struct Arguments {
     /// The OpenTelemetry collector that all nodes send their spans to, as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
+    #[arg(long, value_name = "NAME", help = WITH_ADVERSARY, long_help = adversary_help())]
+    with_adversary: Option<Adversary>,
     /// How many operators
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=OPERATORS_MAX as i64))]
     operators: u8,
 }
 
-pub async fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+/// What `--with-adversary` does, in a line.
+const WITH_ADVERSARY: &str = "Let one role lie and watch the lie fail; implies --keep-going (--help lists the names)";
+
+fn adversary_help() -> String {
+    format!("Let one role lie and watch the lie fail; implies --keep-going. The names:\n{}", Adversary::list())
+}
+
+pub async fn run(mut arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let stop = stop_signal()?;
     tokio::pin!(stop);
+    let liar = arguments.with_adversary.map(Liar::find).transpose()?;
+    // Some liars end, and some end the node that they lie to.
+    arguments.keep_going |= liar.is_some();
     let folder = Folder::prepare(&arguments.dir)?;
     let mut processes = Vec::new();
     let started = tokio::select! {
-        started = start(&arguments, folder.path(), &mut processes, output) => started.map(|cloud| announce(&cloud, folder.path(), output)),
+        started = start(&arguments, liar.as_ref(), folder.path(), &mut processes, output) => {
+            started.map(|cloud| announce(&cloud, liar.as_ref(), folder.path(), output))
+        }
         _ = &mut stop => return stop_all(processes, output, Ok(())).await,
     };
     if let Err(failure) = started {
@@ -90,14 +108,15 @@ async fn stop_all(mut processes: Vec<Process>, output: &Output, result: Result<(
 
 async fn start(
     arguments: &Arguments,
+    liar: Option<&Liar>,
     folder: &Path,
     processes: &mut Vec<Process>,
     output: &Output,
 ) -> Result<Cloud, Failure> {
     let accounts = accounts::accounts(usize::from(arguments.operators));
     setup::write_keys(folder, &accounts)?;
-    // One for the chain; for the gateway and each operator one for calls and one for metrics.
-    let ports = free_ports(1 + 2 * (usize::from(arguments.operators) + 1))?;
+    // One for the chain and one before it; for the gateway and each operator one for calls and one for metrics.
+    let ports = free_ports(2 + 2 * (usize::from(arguments.operators) + 1))?;
     let rpc = format!("http://127.0.0.1:{}", ports[0]);
 
     output.say("starting the chain");
@@ -108,19 +127,31 @@ async fn start(
     output.say("deploying contracts and staking");
     watched(setup::populate(&chain, folder, &accounts), processes).await?;
 
-    let nodes = config::nodes(&accounts, &ports[1..]);
+    let nodes = config::nodes(&accounts, &ports[2..]);
     config::write(folder, &rpc, &nodes, arguments.otlp.as_deref())?;
+    if let Some((liar, misled)) = liar.and_then(|liar| Some((liar, nodes.iter().find(|n| liar.misleads(&n.name))?))) {
+        processes.push(Process::spawn(ADVERSARY, liar.program(), &liar.before_chain(&rpc, ports[1]), &logs)?);
+        let lying = format!("http://127.0.0.1:{}", ports[1]);
+        config::write_node(folder, &lying, misled, &nodes, arguments.otlp.as_deref())?;
+    }
     output.say(format!("starting {} nodes", nodes.len()));
     let mut pids = BTreeMap::new();
     for node in &nodes {
-        let process = spawn_node(folder, node, &logs)?;
+        let process = spawn_node(folder, node, liar, &logs)?;
         pids.insert(node.name.clone(), process.id().unwrap_or_default());
         processes.push(process);
     }
-    watched(wait_for(&nodes), processes).await?;
+    // Whether a node that is lied to about the chain ever serves is the liar's doing.
+    let honest = nodes.iter().filter(|node| liar.is_none_or(|liar| !liar.misleads(&node.name)));
+    wait_for(honest, processes, liar.is_some()).await?;
 
-    let cloud = describe(&rpc, chain_pid, &accounts, &nodes, &pids);
+    let misled = nodes.iter().find(|node| liar.is_some_and(|liar| liar.misleads(&node.name)));
+    let misled = misled.map(|node| node.name.clone());
+    let cloud = Cloud { misled, ..describe(&rpc, chain_pid, &accounts, &nodes, &pids) };
     cloud.save(folder)?;
+    if let Some(liar) = liar.filter(|liar| liar.adversary.role == Role::Client) {
+        processes.push(Process::spawn(ADVERSARY, liar.program(), &liar.as_client(folder, &cloud.gateway), &logs)?);
+    }
     Ok(cloud)
 }
 
@@ -144,7 +175,11 @@ fn spawn_chain(arguments: &Arguments, folder: &Path, port: u16, logs: &Logs) -> 
     Process::spawn(CHAIN, &binary, &arguments, logs)
 }
 
-fn spawn_node(folder: &Path, node: &Node, logs: &Logs) -> Result<Process, Failure> {
+fn spawn_node(folder: &Path, node: &Node, liar: Option<&Liar>, logs: &Logs) -> Result<Process, Failure> {
+    if let Some(liar) = liar.filter(|liar| liar.replaces(&node.name)) {
+        let arguments = liar.in_place_of(&folder.join(node.config_file()));
+        return Process::spawn(&node.name, liar.program(), &arguments, logs);
+    }
     let binary = std::env::current_exe()
         .map_err(|error| Failure::host(format!("this program cannot be found: {error}"), "install it again"))?;
     let config = folder.join(node.config_file());
@@ -160,17 +195,21 @@ async fn watched<T>(work: impl Future<Output = Result<T, Failure>>, processes: &
     }
 }
 
-async fn wait_for(nodes: &[Node]) -> Result<(), Failure> {
-    let deadline = Instant::now() + NODE_TIMEOUT;
-    for node in nodes {
-        while let Err(error) = reqwest::get(format!("{}/v1/status", node.url())).await {
-            if Instant::now() >= deadline {
-                return Err(Failure::node(format!("{} does not answer: {error}", node.name), LOOK));
+/// Waits until all `nodes` answer. Where a liar may end a process, only the wait's own end is a failure.
+async fn wait_for(nodes: impl Iterator<Item = &Node>, processes: &mut [Process], may_end: bool) -> Result<(), Failure> {
+    let all_answer = async {
+        let deadline = Instant::now() + NODE_TIMEOUT;
+        for node in nodes {
+            while let Err(error) = reqwest::get(format!("{}/v1/status", node.url())).await {
+                if Instant::now() >= deadline {
+                    return Err(Failure::node(format!("{} does not answer: {error}", node.name), LOOK));
+                }
+                tokio::time::sleep(NODE_POLL).await;
             }
-            tokio::time::sleep(NODE_POLL).await;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    if may_end { all_answer.await } else { watched(all_answer, processes).await }
 }
 
 fn describe(rpc: &str, chain_pid: u32, accounts: &[Account], nodes: &[Node], pids: &BTreeMap<String, u32>) -> Cloud {
@@ -199,15 +238,17 @@ fn describe(rpc: &str, chain_pid: u32, accounts: &[Account], nodes: &[Node], pid
         password_file: PASSWORD_FILE.into(),
         accounts: accounts.iter().map(account).collect(),
         nodes: nodes.iter().map(node).collect(),
+        misled: None,
     }
 }
 
-fn announce(cloud: &Cloud, folder: &Path, output: &Output) {
+fn announce(cloud: &Cloud, liar: Option<&Liar>, folder: &Path, output: &Output) {
     output.data(cloud, |cloud| {
         let file = folder.join(CLOUD_FILE);
         let operators = cloud.nodes.len() - 1;
+        let liar = liar.map(|liar| format!("{}\n", liar.describe())).unwrap_or_default();
         format!(
-            "The cloud is ready: {operators} operators and a gateway.\n  chain    {}\n  gateway  {}\n  cloud    {}\nTry `vouch app init hello && vouch app deploy hello` in another terminal. Ctrl-C stops it.",
+            "{liar}The cloud is ready: {operators} operators and a gateway.\n  chain    {}\n  gateway  {}\n  cloud    {}\nTry `vouch app init hello && vouch app deploy hello` in another terminal. Ctrl-C stops it.",
             cloud.rpc,
             cloud.gateway,
             file.display()

@@ -29,6 +29,9 @@ pub struct Cloud {
     pub password_file: PathBuf,
     pub accounts: BTreeMap<String, AccountEntry>,
     pub nodes: BTreeMap<String, NodeEntry>,
+    /// The node that a liar keeps from ever joining an app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misled: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -63,14 +63,16 @@ pub fn write(folder: &Path, rpc: &str, nodes: &[Node], otlp: Option<&str>) -> Re
     let path = folder.join(POLICY_FILE);
     let policy = toml::to_string_pretty(&Policy::accept_all()).map_err(|error| Failure::bug(error.to_string()))?;
     std::fs::write(&path, policy).map_err(|error| unwritable(&path, &error))?;
-    for node in nodes {
-        let path = folder.join(node.config_file());
-        let mut config = config_of(node, rpc, nodes);
-        config.telemetry.otlp = otlp.map(str::to_owned);
-        let text = toml::to_string_pretty(&config).map_err(|error| Failure::bug(error.to_string()))?;
-        std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
-    }
-    Ok(())
+    nodes.iter().try_for_each(|node| write_node(folder, rpc, node, nodes, otlp))
+}
+
+/// Writes the file of one of the `nodes`, which reads the chain at `rpc`.
+pub fn write_node(folder: &Path, rpc: &str, node: &Node, nodes: &[Node], otlp: Option<&str>) -> Result<(), Failure> {
+    let path = folder.join(node.config_file());
+    let mut config = config_of(node, rpc, nodes);
+    config.telemetry.otlp = otlp.map(str::to_owned);
+    let text = toml::to_string_pretty(&config).map_err(|error| Failure::bug(error.to_string()))?;
+    std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))
 }
 
 fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {

@@ -11,10 +11,10 @@ use vouch_compute::driver::{Driver, Loaded, RunInput};
 use vouch_compute::program::Program;
 use vouch_compute::wasm::{Compiler, Config, WasmDriver};
 
+use crate::load::PAYLOAD;
+
 const MEASURE: Duration = Duration::from_secs(3);
 const LATENCY_CALLS: usize = 200;
-/// What every call of the benches sends.
-pub const PAYLOAD: &[u8] = b"abc";
 
 /// What the driver does alone.
 pub struct Speed {
@@ -41,16 +41,22 @@ fn of(folder: &Path, program: &'static str) -> Result<Speed> {
 }
 
 fn load(project: &Path, program: &str) -> Result<Arc<dyn Loaded>> {
+    let wasm = write_project(project, program)?;
+    let digest = artifact::digest(&wasm);
+    let path = ArtifactStore::open(project.join("artifacts"))?.put(digest, &wasm)?;
+    let driver = WasmDriver::new(Config { compiler: Compiler::InProcess, ..Config::new(project.join("compiled")) })?;
+    Ok(driver.load(&Program::command(digest), &path)?)
+}
+
+/// Writes the project folder of one of the driver's test programs; returns the program.
+pub fn write_project(project: &Path, program: &str) -> Result<Vec<u8>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
     let wasm = wat::parse_file(&source).with_context(|| source.display().to_string())?;
     std::fs::create_dir_all(project)?;
     std::fs::write(project.join("program.wasm"), &wasm)?;
     std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n")?;
     let _absent = std::fs::remove_file(project.join(".vouch-app.json"));
-    let digest = artifact::digest(&wasm);
-    let path = ArtifactStore::open(project.join("artifacts"))?.put(digest, &wasm)?;
-    let driver = WasmDriver::new(Config { compiler: Compiler::InProcess, ..Config::new(project.join("compiled")) })?;
-    Ok(driver.load(&Program::command(digest), &path)?)
+    Ok(wasm)
 }
 
 fn run(loaded: &dyn Loaded) -> bool {

@@ -98,7 +98,7 @@ fn limits() -> Limits {
 /// Runs once; how long it took.
 fn run(loaded: &dyn Loaded) -> Result<Duration> {
     let start = Instant::now();
-    let outcome = loaded.run(&RunInput { payload: alone::PAYLOAD, time: 1_800_000_000, seed: B256::ZERO })?;
+    let outcome = loaded.run(&RunInput { payload: crate::load::PAYLOAD, time: 1_800_000_000, seed: B256::ZERO })?;
     let took = start.elapsed();
     ensure!(outcome.status == Status::Ok, "the program ended with {:?}", outcome.status);
     Ok(took)

@@ -1,16 +1,19 @@
 //! A node that lies, in a process of its own.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use vouch_api::Receipt;
+use vouch_chain::Deployment;
 use vouch_chain::keys::{self, PasswordSource};
 use vouch_compute::wire::Call;
-use vouch_testkit::adversary::executor;
+use vouch_testkit::adversary::client::LyingClient;
 use vouch_testkit::adversary::gateway::{Lie, LyingGateway};
+use vouch_testkit::adversary::{chain, client, executor, receipts};
 
 /// Speak the real protocol, and lie; only for tests and demonstrations on a local cloud.
 #[derive(Parser)]
@@ -26,14 +29,36 @@ enum Role {
         /// The executor's configuration file
         #[arg(long)]
         config: PathBuf,
-        /// The operator set of its BLS key
-        #[arg(long)]
+        /// The operator set of its BLS key: that of a cloud's first app unless told otherwise
+        #[arg(long, default_value_t = 1)]
         set: u32,
         #[arg(long, default_value = "any-batch")]
         lie: executor::Lie,
     },
     /// Lie to an executor as a lane's gateway; prints what it answered as JSON
     Gateway(Gateway),
+    /// Serve in the place of a gateway and change the outputs in the receipts that it gives out
+    Receipts {
+        /// The gateway's configuration file
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Stand before a chain's endpoint and lie about the chain
+    Chain {
+        /// The honest endpoint
+        #[arg(long)]
+        rpc: String,
+        /// Where to lie, address and port
+        #[arg(long)]
+        listen: String,
+        #[arg(long)]
+        lie: chain::Lie,
+        /// How long to be honest first, in seconds
+        #[arg(long, default_value_t = 0)]
+        honest_seconds: u64,
+    },
+    /// Lie to a gateway as a client; prints what it answered as JSON, a lie a line
+    Client(Client),
 }
 
 #[derive(clap::Args)]
@@ -49,6 +74,28 @@ struct Gateway {
     executor: String,
     #[command(subcommand)]
     deed: Deed,
+}
+
+#[derive(clap::Args)]
+struct Client {
+    /// The key that signs
+    #[arg(long)]
+    keystore: PathBuf,
+    /// Opens the keystore
+    #[arg(long)]
+    password_file: PathBuf,
+    /// The gateway's URL
+    #[arg(long)]
+    gateway: String,
+    /// Where the contracts stand: deployment.json
+    #[arg(long)]
+    deployment: PathBuf,
+    /// Only this lie; without it all of them, one after another
+    #[arg(long)]
+    lie: Option<client::Lie>,
+    /// Begin again after so many seconds
+    #[arg(long)]
+    every: Option<u64>,
 }
 
 #[derive(Subcommand)]
@@ -88,8 +135,43 @@ async fn main() -> Result<()> {
     vouch_testkit::prepare();
     let Arguments::Role(role) = Arguments::parse();
     match role {
-        Role::Executor { config, set, lie } => executor::serve(&config, set, lie).await,
+        Role::Executor { config, set, lie } => {
+            // A node that dies at what it logs looks at that itself.
+            if lie != executor::Lie::DieBeforeSigning {
+                log_to_stderr();
+            }
+            executor::serve(&config, set, lie).await
+        }
         Role::Gateway(gateway) => gateway.run().await,
+        Role::Receipts { config } => {
+            log_to_stderr();
+            receipts::serve(&config).await
+        }
+        Role::Chain { rpc, listen, lie, honest_seconds } => {
+            chain::serve(&rpc, &listen, lie, Duration::from_secs(honest_seconds)).await
+        }
+        Role::Client(client) => client.run().await,
+    }
+}
+
+/// As a node logs.
+fn log_to_stderr() {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_max_level(tracing::Level::INFO).init();
+}
+
+impl Client {
+    async fn run(&self) -> Result<()> {
+        let password = PasswordSource::File(self.password_file.clone()).read()?;
+        let signer = keys::read_ecdsa(&self.keystore, &password)?;
+        let domain = Deployment::load(&self.deployment)?.domain();
+        let liar = LyingClient::new(&self.gateway, domain, signer).await?;
+        loop {
+            for lie in self.lie.as_ref().map_or(client::Lie::value_variants(), std::slice::from_ref) {
+                println!("{}", serde_json::to_string(&liar.tell(*lie).await?)?);
+            }
+            let Some(seconds) = self.every else { return Ok(()) };
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
     }
 }
 

@@ -11,7 +11,7 @@ struct Arguments {
     /// Where results.json goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Only this group: compute, oci
+    /// Only this group: compute, oci, faults
     #[arg(long, value_name = "GROUP")]
     only: Option<String>,
 }

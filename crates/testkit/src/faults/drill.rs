@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Child;
+use vouch_chain::Chain;
 use vouch_chain::anvil::{Anvil, Instance, Mining, Options};
 use vouch_node::config::Config;
 
@@ -25,6 +27,8 @@ pub const DISK_NODE: &str = "operator-4";
 /// How long a node may take until it answers once everything is healed.
 const HEAL_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
+/// From the newest final block's time to one that no block has.
+const TIME_GAP_SECONDS: u64 = 10;
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A cloud to which faults are done.
@@ -203,7 +207,12 @@ impl Drill {
                     self.spawn(DISK_NODE)?;
                 }
             }
-            Fault::StopChain => self.chain = Some(Instance::start_with(&self.chain_options).await?),
+            Fault::StopChain => {
+                keep_one_genesis(&self.cloud.chain_folder().join("state.json"))?;
+                let chain = Instance::start_with(&self.chain_options).await?;
+                keep_time(&chain.connect().await?).await?;
+                self.chain = Some(chain);
+            }
             Fault::Reorganize(_) => {}
         }
         Ok(())
@@ -276,6 +285,29 @@ fn edges(events: &[Event]) -> Vec<(Duration, Edge)> {
 fn signal(process: &Child, what: Signal) -> Result<()> {
     let pid = process.id().context("it has ended")?;
     Ok(kill(Pid::from_raw(pid.cast_signed()), what)?)
+}
+
+/// Anvil makes a genesis block of its own at each start and writes it down beside the one that it has read; which of the
+/// two counts the next time is left to chance. The first is the oldest.
+fn keep_one_genesis(state: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(state).with_context(|| state.display().to_string())?;
+    let mut state_of: serde_json::Value = serde_json::from_str(&text)?;
+    let blocks = state_of["blocks"].as_array_mut().context("the chain's state has no blocks")?;
+    let number = |block: &serde_json::Value, name: &str| {
+        let text = block["header"][name].as_str().unwrap_or_default();
+        u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(u64::MAX)
+    };
+    let is_genesis = |block: &serde_json::Value| number(block, "number") == 0;
+    let first = blocks.iter().filter(|block| is_genesis(block)).map(|block| number(block, "timestamp")).min();
+    blocks.retain(|block| !is_genesis(block) || Some(number(block, "timestamp")) == first);
+    Ok(std::fs::write(state, serde_json::to_vec(&state_of)?)?)
+}
+
+/// Anvil starts at the machine's time, which lies behind that of a chain whose blocks were mined faster than seconds pass;
+/// no real chain's time goes back.
+async fn keep_time(chain: &Chain) -> Result<()> {
+    let newest_final = chain.finalized().await?.block().timestamp;
+    Ok(Anvil::of(chain).await?.set_next_time(newest_final + TIME_GAP_SECONDS).await?)
 }
 
 /// The configuration with another value of a key that it has once.

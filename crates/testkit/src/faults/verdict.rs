@@ -17,8 +17,8 @@ use vouch_compute::store::Identity;
 use vouch_core::{Batch, BatchHash};
 use vouch_sdk::{Standing, VerifyError};
 
+use super::clients::{CALL_TIME_MAX, Outcome};
 use super::drill::{Drill, GATEWAY, OPERATORS};
-use super::load::{CALL_TIME_MAX, Outcome};
 
 /// How long the gateway may take to post what is left.
 const POST_TIMEOUT: Duration = Duration::from_secs(90);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod acceptance;
+mod adversaries;
 mod executor_lies;
 mod gateway_lies;
 mod restore;

@@ -38,23 +38,33 @@ pub async fn world() -> World {
 
 /// A fresh cloud with an app of one of the driver's test programs.
 pub async fn world_with(program: &str) -> World {
-    world_of(|project| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
-        std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
-        std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
-    })
-    .await
+    world_of(|project| write_program(project, program)).await
+}
+
+/// A fresh cloud with one of its roles lying, and an app that answers what it is sent.
+pub async fn world_with_adversary(name: &str) -> World {
+    start(|project| write_program(project, "echo"), &["--with-adversary", name]).await
+}
+
+fn write_program(project: &Path, program: &str) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
+    std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
+    std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
 }
 
 /// A fresh cloud with an app whose project `write` puts into its folder.
 pub async fn world_of(write: impl FnOnce(&Path)) -> World {
+    start(write, &[]).await
+}
+
+async fn start(write: impl FnOnce(&Path), further: &[&str]) -> World {
     vouch_testkit::prepare();
     let turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("app");
     std::fs::create_dir(&project).unwrap();
     write(&project);
-    let cloud = Cloud::start(&folder.path().join("cloud"), false).await.unwrap();
+    let cloud = Cloud::start_with(&folder.path().join("cloud"), false, further).await.unwrap();
     let app = cloud.deploy(&project).await.unwrap();
     World { cloud, app, folder, _turn: turn }
 }

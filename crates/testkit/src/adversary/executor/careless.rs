@@ -19,7 +19,7 @@ pub async fn serve(config: &Config, keys: Keys) -> Result<()> {
     let router = Router::new()
         .route("/v1/executor/{app}", post(answer))
         .route("/v1/status", get(|| async { "{}" }))
-        .with_state(Arc::new(keys.bls));
+        .with_state(Arc::new(keys.bls().context("the operator has no key for the set")?));
     let listener = tokio::net::TcpListener::bind(&config.listen).await.with_context(|| config.listen.clone())?;
     axum::serve(listener, router).await?;
     Ok(())

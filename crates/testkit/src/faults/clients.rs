@@ -33,7 +33,7 @@ pub struct Outcome {
 }
 
 /// Running clients.
-pub struct Load {
+pub struct Clients {
     stop: Arc<AtomicBool>,
     clients: JoinSet<Vec<Outcome>>,
 }
@@ -45,7 +45,7 @@ struct Caller {
     start: Instant,
 }
 
-impl Load {
+impl Clients {
     pub fn start(cloud: &Cloud, app: DeployedApp, domain: Domain) -> Result<Self> {
         let (stop, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
         let mut clients = JoinSet::new();
