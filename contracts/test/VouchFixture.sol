@@ -4,12 +4,14 @@ pragma solidity ^0.8.30;
 import {AppController} from "../src/compute/AppController.sol";
 import {BatchRegistry} from "../src/compute/BatchRegistry.sol";
 import {BN254CertificateVerifier} from "../src/compute/BN254CertificateVerifier.sol";
+import {ForcedInbox} from "../src/compute/ForcedInbox.sol";
 import {Profile} from "../src/compute/Profile.sol";
 import {KeyRegistrar} from "../src/core/KeyRegistrar.sol";
 import {StrategyBase} from "../src/core/StrategyBase.sol";
 import {IAppController} from "../src/interfaces/IAppController.sol";
 import {IBN254CertificateVerifierTypes} from "../src/interfaces/IBN254CertificateVerifier.sol";
 import {IProfile} from "../src/interfaces/IProfile.sol";
+import {IForcedInbox} from "../src/interfaces/IForcedInbox.sol";
 import {ISlashVault} from "../src/interfaces/ISlashRouter.sol";
 import {BN254} from "../src/libraries/BN254.sol";
 import {OperatorSet} from "../src/libraries/OperatorSetLib.sol";
@@ -45,6 +47,7 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
     AppController internal controller;
     BatchRegistry internal registry;
     EquivocationSlasher internal equivocationSlasher;
+    ForcedInbox internal inbox;
     Profile internal profile;
     StrategyBase[] internal stakeStrategies;
 
@@ -79,7 +82,7 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
         tableTime = verifier.updateOperatorTable(set, 0);
     }
 
-    /// @dev The router knows its first module before that exists; nothing else is circular.
+    /// @dev The router knows its first module before that exists, and the registry the inbox; nothing else is circular.
     function _deployContracts() private {
         keyRegistrar = new KeyRegistrar(permissionController, allocationManager);
         uint256 nonce = vm.getNonce(address(this));
@@ -88,11 +91,28 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
         vaultFactory = new SlashVaultFactory(strategyManager, address(router));
         controller = new AppController(allocationManager, keyRegistrar, address(router), vaultFactory);
         verifier = new BN254CertificateVerifier(allocationManager, keyRegistrar);
-        registry = new BatchRegistry(controller, verifier, SKIP_DELAY);
+        address inboxAt = vm.computeCreateAddress(address(this), nonce + 6);
+        registry = new BatchRegistry(controller, verifier, IForcedInbox(inboxAt), SKIP_DELAY);
         equivocationSlasher = new EquivocationSlasher(
             controller, registry, verifier, keyRegistrar, router, SLASHABLE_BLOCKS, SECONDS_PER_BLOCK
         );
         assertEq(address(equivocationSlasher), slasherAt);
+        inbox = new ForcedInbox(controller, registry, inboxRules());
+        assertEq(address(inbox), inboxAt);
+    }
+
+    /// @notice Two entries of the fixture's program fit a block, one is its target.
+    function inboxRules() internal pure returns (IForcedInbox.Rules memory) {
+        return IForcedInbox.Rules({
+            fuelTarget: 11e9,
+            fuelPerEntry: 1e8,
+            fuelPerByte: 1e3,
+            priceMin: 1e9,
+            seedDelayBlocks: 4,
+            deadlineMin: 1 hours,
+            deadlineMax: 1 days,
+            payloadBytesMax: 1 << 15
+        });
     }
 
     // Apps and programs.

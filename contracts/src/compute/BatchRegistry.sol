@@ -5,6 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IAppController} from "../interfaces/IAppController.sol";
 import {IBN254CertificateVerifier} from "../interfaces/IBN254CertificateVerifier.sol";
+import {IForcedInbox} from "../interfaces/IForcedInbox.sol";
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 import {Batch, VouchTypes} from "../libraries/VouchTypes.sol";
 import {Lanes} from "./Lanes.sol";
@@ -20,15 +21,20 @@ contract BatchRegistry is Lanes, EIP712 {
     uint256 private constant BIPS = 10_000;
 
     IBN254CertificateVerifier public immutable verifier;
+    IForcedInbox public immutable forcedInbox;
 
     mapping(bytes32 batchHash => BatchRecord) private _records;
     mapping(bytes32 app => mapping(uint32 lane => mapping(uint64 sequence => bytes32))) public batchAt;
+    mapping(bytes32 app => mapping(uint32 lane => uint64)) public inboxCursor;
 
-    constructor(IAppController appController_, IBN254CertificateVerifier verifier_, uint32 skipDelay_)
-        Lanes(appController_, skipDelay_)
-        EIP712("Vouch", "1")
-    {
+    constructor(
+        IAppController appController_,
+        IBN254CertificateVerifier verifier_,
+        IForcedInbox forcedInbox_,
+        uint32 skipDelay_
+    ) Lanes(appController_, skipDelay_) EIP712("Vouch", "1") {
         verifier = verifier_;
+        forcedInbox = forcedInbox_;
     }
 
     function post(Batch[] calldata headers, BN254Certificate calldata certificate) external {
@@ -70,6 +76,7 @@ contract BatchRegistry is Lanes, EIP712 {
             require(header.sequence == ++sequence, WrongSequence(header.sequence, sequence));
             require(header.parent == parent, WrongParent(header.parent, parent));
             parent = header.hash();
+            _moveInboxCursor(header);
             _record(header, parent);
         }
         _advance(state, app, lane, sequence, parent);
@@ -81,6 +88,16 @@ contract BatchRegistry is Lanes, EIP712 {
         require(header.operatorSetId == rules.operatorSetId, WrongOperatorSet(header.operatorSetId));
         require(header.profileId == rules.profile, WrongProfile(header.profileId));
         require(header.exchangeCount != 0, EmptyBatch());
+    }
+
+    /// @dev Forward or not at all, and never beyond what was submitted. Which entries the batch answers, its executors have checked.
+    function _moveInboxCursor(Batch calldata header) private {
+        uint64 cursor = inboxCursor[header.app][header.lane];
+        if (header.inboxCursor == cursor) return;
+        require(header.inboxCursor > cursor, InboxCursorBackwards(header.inboxCursor, cursor));
+        uint64 count = forcedInbox.entryCount(header.app, header.lane);
+        require(header.inboxCursor <= count, InboxCursorBeyond(header.inboxCursor, count));
+        inboxCursor[header.app][header.lane] = header.inboxCursor;
     }
 
     function _record(Batch calldata header, bytes32 batchHash) private {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Batch} from "../libraries/VouchTypes.sol";
 import {IBN254CertificateVerifierTypes} from "./IBN254CertificateVerifier.sol";
+import {IForcedInbox} from "./IForcedInbox.sol";
 
 /// @title Lanes of batches: what a quorum signed, in an order without gaps.
 interface IBatchRegistry is IBN254CertificateVerifierTypes {
@@ -52,6 +53,8 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error RequiredStakeNotMet();
     error AtOrBelowCursor(uint64 sequence, uint64 cursor);
     error SkipRunning(uint64 endsAt);
+    error InboxCursorBackwards(uint64 inboxCursor, uint64 before);
+    error InboxCursorBeyond(uint64 inboxCursor, uint64 entryCount);
 
     event LaneRegistered(bytes32 indexed app, uint32 indexed lane, address gateway, uint32 window);
     event BatchRecorded(bytes32 indexed app, uint32 indexed lane, uint64 indexed sequence, bytes32 batchHash);
@@ -77,6 +80,10 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     function recordOf(bytes32 batchHash) external view returns (BatchRecord memory);
     /// @notice The hash recorded for a sequence of a lane; zero if none.
     function batchAt(bytes32 app, uint32 lane, uint64 sequence) external view returns (bytes32);
+    /// @notice How many entries of the lane's forced inbox the batch at the tip and those before it have answered.
+    function inboxCursor(bytes32 app, uint32 lane) external view returns (uint64);
+    /// @notice Where requests are put that a gateway ignores.
+    function forcedInbox() external view returns (IForcedInbox);
     /// @notice The EIP-712 domain under which clients sign requests: name "Vouch", version "1", this chain, this contract.
     function domainSeparator() external view returns (bytes32);
 }

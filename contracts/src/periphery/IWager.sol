@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Program} from "../libraries/VouchTypes.sol";
 import {CertifiedExchange} from "./VouchConsumer.sol";
 
 /// @title Two players escrow a stake on one game of chess; certified answers of the referee program move it.
@@ -19,6 +20,9 @@ import {CertifiedExchange} from "./VouchConsumer.sol";
 ///
 /// A clock is never restarted by the same position: every new one needs a longer game, and a game has at most 1,024 plies.
 /// The only refund is a long time without any certified game.
+///
+/// A player whom the gateway ignores puts its request into the forced inbox through `forceRequest`: the clock stands still until the inbox
+/// says that it is answered, and goes on with what was left. Each player may do so once for each game shown, so nobody stalls for ever.
 /// @dev The token must move exactly the amounts it is asked to; one that takes a fee is refused when staking. Players are plain accounts:
 /// their addresses are those of the keys that sign the moves.
 interface IWager {
@@ -88,6 +92,17 @@ interface IWager {
         bytes32 recordHash;
     }
 
+    /// @notice Why a clock stands still. All zero while it runs.
+    struct Stop {
+        uint32 lane;
+        /// The request's place in the lane's inbox.
+        uint64 index;
+        /// When the clock goes on although nobody has answered.
+        uint64 until;
+        /// What is left of the clock, seconds.
+        uint64 remaining;
+    }
+
     error ZeroStake();
     error ZeroDelay();
     error InvalidOpponent(address opponent);
@@ -109,12 +124,24 @@ interface IWager {
     error GameWasShown();
     error TooEarly(uint256 refundableAt);
     error NothingOwed();
+    error NotPlayer(address caller);
+    error ClockStopped(uint64 index);
+    error ClockNotStopped();
+    /// @notice This player has stopped the clock of this game already; show a longer one.
+    error StoppedBefore(uint32 plies);
+    error AnotherProgram(bytes32 programId);
+    error NotAnswered(uint64 index, uint64 inboxCursor);
 
     event Opened(uint256 indexed number, bytes32 indexed wager, address indexed white, address black, uint256 stake);
     event Joined(uint256 indexed number);
     event Cancelled(uint256 indexed number);
     /// @notice A longer game was shown. `record` is what `showFork` wants back.
     event Shown(uint256 indexed number, State state, Side pending, uint64 clockEndsAt, bytes32[] record);
+    /// @notice The clock stands still while the request waits in the forced inbox.
+    event ClockStoppedBy(
+        uint256 indexed number, address indexed player, bytes32 requestId, uint64 index, uint64 remaining
+    );
+    event ClockResumed(uint256 indexed number, uint64 clockEndsAt);
     event Settled(uint256 indexed number, Side winner, string reason);
     event Refunded(uint256 indexed number);
     /// @notice A payment that the token refused waits for `withdraw`.
@@ -137,6 +164,20 @@ interface IWager {
     /// first ply where they differ forfeits.
     function showFork(uint256 number, CertifiedExchange calldata certified, bytes32[] calldata shownRecord) external;
 
+    /// @notice Puts a request for the referee into the forced inbox, with this contract as its client, and stops the clock. Only a player
+    /// while a clock runs, once for each game shown. What is paid above the inbox's fee comes back.
+    /// @param payload The game, as the referee wants it. If it is not about this game, its answer moves nothing here.
+    function forceRequest(
+        uint256 number,
+        uint32 lane,
+        Program calldata program,
+        bytes calldata payload,
+        uint64 deadline
+    ) external payable returns (bytes32 requestId);
+
+    /// @notice Lets a stopped clock go on once the request is answered, or was not for `refundDelay` after its deadline. Anyone.
+    function resumeClock(uint256 number) external;
+
     /// @notice Pays out after the clock has ended. Anyone.
     function settle(uint256 number) external;
 
@@ -146,6 +187,7 @@ interface IWager {
     /// @notice Takes what the token refused to pay out.
     function withdraw(address to) external;
 
+    function stopInfo(uint256 number) external view returns (Stop memory);
     function wagerInfo(uint256 number) external view returns (WagerInfo memory);
     function wagerId(uint256 number) external view returns (bytes32);
     function wagerCount() external view returns (uint256);

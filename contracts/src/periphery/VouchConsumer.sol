@@ -19,7 +19,7 @@ struct CertifiedExchange {
     uint32 index;
     bytes32[] proof;
     Request request;
-    /// The client's signature over the request: ECDSA, or EIP-1271 where the client is a contract.
+    /// The client's signature over the request: ECDSA, or EIP-1271 where the client is a contract. Empty where the forced inbox has it.
     bytes clientSignature;
     /// What `payloadHash` and `readsHash` are page roots of: bytes, and the Merkle root over the pages.
     uint64 payloadLength;
@@ -124,7 +124,8 @@ abstract contract VouchConsumer {
         require(Merkle.verify(certified.proof, root, leaf, certified.index, count), NotInBatch(leaf));
     }
 
-    /// @dev The client asked exactly this, before the batch was recorded and for no later than then.
+    /// @dev The client asked exactly this, before the batch was recorded and for no later than then. What was put into the forced inbox
+    /// needs no signature and stays good after its deadline: else a gateway could void it by being late.
     function _requireRequest(CertifiedExchange calldata certified, bytes32 programId, uint64 recordedAt) private view {
         Request calldata request = certified.request;
         require(request.app == certified.batch.app, RequestOfAnotherApp(request.app));
@@ -132,12 +133,17 @@ abstract contract VouchConsumer {
         bytes32 requestId = request.hash();
         require(requestId == certified.exchange.requestId, RequestNotAnswered(requestId));
         require(request.time <= recordedAt, RequestAfterPost(request.time, recordedAt));
+        if (certified.clientSignature.length == 0 && _wasForced(requestId)) return;
         require(request.deadline >= recordedAt, RequestExpiredBeforePost(request.deadline, recordedAt));
         bytes32 digest = MessageHashUtils.toTypedDataHash(batchRegistry.domainSeparator(), requestId);
         require(
             SignatureChecker.isValidSignatureNowCalldata(request.client, digest, certified.clientSignature),
             RequestNotSigned(request.client)
         );
+    }
+
+    function _wasForced(bytes32 requestId) private view returns (bool) {
+        return batchRegistry.forcedInbox().placeOf(requestId).index != 0;
     }
 
     /// @dev What was asked and answered is small enough to be demanded on chain, and is what the hashes say.

@@ -6,7 +6,8 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {IAppController} from "../interfaces/IAppController.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
-import {VouchTypes} from "../libraries/VouchTypes.sol";
+import {IForcedInbox} from "../interfaces/IForcedInbox.sol";
+import {Program, VouchTypes} from "../libraries/VouchTypes.sol";
 import {CertifiedExchange, VouchConsumer} from "./VouchConsumer.sol";
 import {IWager} from "./IWager.sol";
 
@@ -14,6 +15,7 @@ import {IWager} from "./IWager.sol";
 /// @dev Immutable, without an owner. What it pins: app and programId (constructor) and, in every answer, its own wager id and both players.
 contract Wager is IWager, VouchConsumer, ReentrancyGuard {
     using SafeERC20 for IERC20;
+    using VouchTypes for Program;
 
     IERC20 public immutable token;
     /// @notice Whose operators' answers count.
@@ -32,6 +34,9 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
     mapping(uint256 number => WagerInfo) private _wagers;
     /// @dev Who opened a wager, and may cancel it while it is open.
     mapping(uint256 number => address) private _openers;
+    mapping(uint256 number => Stop) private _stops;
+    /// @dev One more than the plies of the game shown when a player last stopped its clock.
+    mapping(uint256 number => mapping(address player => uint256)) private _stoppedAt;
 
     constructor(
         IBatchRegistry batchRegistry_,
@@ -114,6 +119,38 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
     }
 
     /// @inheritdoc IWager
+    function forceRequest(
+        uint256 number,
+        uint32 lane,
+        Program calldata program,
+        bytes calldata payload,
+        uint64 deadline
+    ) external payable nonReentrant returns (bytes32 requestId) {
+        require(program.hash() == programId, AnotherProgram(program.hash()));
+        uint64 remaining = _stopClock(number);
+        IForcedInbox inbox = batchRegistry.forcedInbox();
+        uint256 fee = inbox.feeOf(app, lane, program, payload.length);
+        require(msg.value >= fee, IForcedInbox.FeeTooLow(msg.value, fee));
+        uint64 index;
+        (index, requestId) = inbox.submit{value: fee}(app, lane, program, payload, deadline);
+        _stops[number] = Stop({lane: lane, index: index, until: deadline + refundDelay, remaining: remaining});
+        emit ClockStoppedBy(number, msg.sender, requestId, index, remaining);
+        _giveChange(msg.value - fee);
+    }
+
+    /// @inheritdoc IWager
+    function resumeClock(uint256 number) external nonReentrant {
+        WagerInfo storage wager = _inPhase(number, Phase.Playing);
+        Stop memory stop = _stops[number];
+        require(stop.index != 0, ClockNotStopped());
+        uint64 answered = batchRegistry.inboxCursor(app, stop.lane);
+        require(answered >= stop.index || block.timestamp > stop.until, NotAnswered(stop.index, answered));
+        delete _stops[number];
+        wager.clockEndsAt = uint64(block.timestamp) + stop.remaining;
+        emit ClockResumed(number, wager.clockEndsAt);
+    }
+
+    /// @inheritdoc IWager
     function settle(uint256 number) external nonReentrant {
         WagerInfo storage wager = _inPhase(number, Phase.Playing);
         require(wager.clockEndsAt != 0, NoGameShown());
@@ -140,6 +177,11 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
         owed[msg.sender] = 0;
         emit Withdrawn(msg.sender, to, amount);
         token.safeTransfer(to, amount);
+    }
+
+    /// @inheritdoc IWager
+    function stopInfo(uint256 number) external view returns (Stop memory) {
+        return _stops[number];
     }
 
     /// @inheritdoc IWager
@@ -181,7 +223,26 @@ contract Wager is IWager, VouchConsumer, ReentrancyGuard {
         wager.recordHash = keccak256(abi.encodePacked(verdict.record));
         wager.pending = verdict.state == State.Ongoing ? _other(verdict.onMove) : verdict.winner;
         wager.clockEndsAt = uint64(block.timestamp) + clockSeconds;
+        delete _stops[number];
         emit Shown(number, verdict.state, wager.pending, wager.clockEndsAt, verdict.record);
+    }
+
+    /// @dev A stopped clock ends at the end of time; what was left of it is kept aside.
+    function _stopClock(uint256 number) private returns (uint64 remaining) {
+        WagerInfo storage wager = _runningGame(number);
+        require(msg.sender == wager.white || msg.sender == wager.black, NotPlayer(msg.sender));
+        require(wager.clockEndsAt != 0, NoGameShown());
+        require(_stops[number].index == 0, ClockStopped(_stops[number].index));
+        require(_stoppedAt[number][msg.sender] <= wager.plies, StoppedBefore(wager.plies));
+        _stoppedAt[number][msg.sender] = uint256(wager.plies) + 1;
+        remaining = wager.clockEndsAt - uint64(block.timestamp);
+        wager.clockEndsAt = type(uint64).max;
+    }
+
+    function _giveChange(uint256 change) private {
+        if (change == 0) return;
+        (bool paid,) = msg.sender.call{value: change}("");
+        require(paid, IForcedInbox.PaymentRefused(msg.sender));
     }
 
     /// @dev The index of the first move in which two games differ. Reverts if one continues the other.

@@ -46,6 +46,6 @@ contract LanesTest is VouchFixture {
 
     function test_aRegistryWithoutASkipDelay() public {
         vm.expectRevert(IBatchRegistry.ZeroSkipDelay.selector);
-        new BatchRegistry(controller, verifier, 0);
+        new BatchRegistry(controller, verifier, inbox, 0);
     }
 }

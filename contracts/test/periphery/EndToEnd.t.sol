@@ -131,6 +131,89 @@ contract EndToEndTest is VouchFixture {
         assertEq(token.balanceOf(white), 2 * STAKE);
     }
 
+    // When the gateway ignores a player.
+
+    function test_aForcedRequestIsAnsweredAndConsumedWithoutASignature() public {
+        wagers.show(number, _posted(0, _verdict(IWager.State.Ongoing, IWager.Side.None, 31)));
+        uint256 left = wagers.wagerInfo(number).clockEndsAt - block.timestamp;
+        CertifiedExchange memory forced = _forced(black, _verdict(IWager.State.Ongoing, IWager.Side.None, 32));
+
+        // Nothing passes while the request waits, be it answered after its deadline.
+        vm.warp(block.timestamp + 5 hours);
+        vm.expectRevert(abi.encodeWithSelector(IWager.ClockRunning.selector, type(uint64).max));
+        wagers.settle(number);
+        vm.expectRevert(abi.encodeWithSelector(IWager.NotAnswered.selector, 1, 0));
+        wagers.resumeClock(number);
+
+        _post(forced);
+        wagers.resumeClock(number);
+        assertEq(wagers.wagerInfo(number).clockEndsAt, block.timestamp + left);
+        wagers.show(number, forced);
+        assertEq(wagers.wagerInfo(number).plies, 32);
+    }
+
+    function test_aClockIsStoppedOnceForEachGameByPlayersAlone() public {
+        wagers.show(number, _posted(0, _verdict(IWager.State.Ongoing, IWager.Side.None, 31)));
+        _refuseForced(address(this), abi.encodeWithSelector(IWager.NotPlayer.selector, address(this)));
+        CertifiedExchange memory forced = _forced(black, "junk");
+        _refuseForced(white, abi.encodeWithSelector(IWager.ClockStopped.selector, 1));
+        _post(forced);
+        wagers.resumeClock(number);
+        vm.expectRevert(IWager.ClockNotStopped.selector);
+        wagers.resumeClock(number);
+        _refuseForced(black, abi.encodeWithSelector(IWager.StoppedBefore.selector, 31));
+        vm.warp(wagers.wagerInfo(number).clockEndsAt + 1);
+        wagers.settle(number);
+        assertEq(token.balanceOf(white), 2 * STAKE);
+    }
+
+    /// @dev Even a lane that never moves again does not hold the stakes for ever.
+    function test_aClockGoesOnWhenNobodyEverAnswers() public {
+        wagers.show(number, _posted(0, _verdict(IWager.State.Ongoing, IWager.Side.None, 31)));
+        _forced(black, "junk");
+        vm.warp(wagers.stopInfo(number).until + 1);
+        wagers.resumeClock(number);
+        vm.warp(wagers.wagerInfo(number).clockEndsAt + 1);
+        wagers.settle(number);
+    }
+
+    /// @dev An answer without a signature to a request that nobody put into the inbox is nobody's.
+    function test_anUnsignedRequestThatIsNotInTheInbox() public {
+        CertifiedExchange memory certified = _posted(0, _resignation());
+        certified.clientSignature = "";
+        _refuse(certified, abi.encodeWithSelector(VouchConsumer.RequestNotSigned.selector, certified.request.client));
+    }
+
+    /// @dev Black has the wager submit a request, whose answer is put into the lane's next batch.
+    function _forced(address player, bytes memory output) private returns (CertifiedExchange memory certified) {
+        certified = _answer(0, output);
+        certified.payloadLength = 4;
+        certified.payloadPagesRoot = keccak256("game");
+        certified.request.client = address(wagers);
+        certified.request.nonce = 1 << 63;
+        certified.request.payloadHash = VouchTypes.pageRoot(4, keccak256("game"));
+        certified.request.time = uint64(block.timestamp);
+        certified.request.seedBlock = uint64(block.number) + 4;
+        certified.request.deadline = uint64(block.timestamp) + 2 hours;
+        _seal(certified);
+        certified.clientSignature = "";
+        certified.batch.inboxCursor = 1;
+        vm.deal(player, 1 ether);
+        vm.prank(player);
+        bytes32 id =
+            wagers.forceRequest{value: 1 ether}(number, lane, wasmProgram(), "game", certified.request.deadline);
+        assertEq(id, certified.exchange.requestId);
+        assertEq(player.balance + address(inbox).balance, 1 ether);
+    }
+
+    function _refuseForced(address player, bytes memory reason) private {
+        vm.deal(player, 1 ether);
+        uint64 deadline = uint64(block.timestamp) + 2 hours;
+        vm.prank(player);
+        vm.expectRevert(reason);
+        wagers.forceRequest{value: 1 ether}(number, lane, wasmProgram(), "game", deadline);
+    }
+
     // What it refuses.
 
     function test_answerForAnotherWager() public {

@@ -5,10 +5,12 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {IAppController} from "../../src/interfaces/IAppController.sol";
 import {IBatchRegistry} from "../../src/interfaces/IBatchRegistry.sol";
+import {IForcedInbox} from "../../src/interfaces/IForcedInbox.sol";
 
 /// @notice Stands in for the BatchRegistry where a test is about who consumes, not about who posts: records whatever it is told.
 contract StandInRegistry {
     bytes32 public immutable domainSeparator;
+    StandInInbox public immutable forcedInbox = new StandInInbox();
     mapping(bytes32 batchHash => IBatchRegistry.BatchRecord) private _records;
 
     constructor() {
@@ -26,6 +28,19 @@ contract StandInRegistry {
 
     function recordOf(bytes32 batchHash) external view returns (IBatchRegistry.BatchRecord memory) {
         return _records[batchHash];
+    }
+}
+
+/// @notice Stands in for the ForcedInbox: holds what it is told to.
+contract StandInInbox {
+    mapping(bytes32 requestId => IForcedInbox.Place) private _places;
+
+    function set(bytes32 requestId, uint64 index) external {
+        _places[requestId].index = index;
+    }
+
+    function placeOf(bytes32 requestId) external view returns (IForcedInbox.Place memory) {
+        return _places[requestId];
     }
 }
 

@@ -70,6 +70,7 @@ artifacts! {
     DELEGATION_MANAGER "DelegationManager",
     DEMO_TOKEN "DemoToken",
     EQUIVOCATION_SLASHER "EquivocationSlasher",
+    FORCED_INBOX "ForcedInbox",
     IALLOCATION_MANAGER "IAllocationManager",
     KEY_REGISTRAR "KeyRegistrar",
     PAUSER_REGISTRY "PauserRegistry",

@@ -27,6 +27,7 @@ bindings! {
     batch_registry IBatchRegistry "../../contracts/abi/IBatchRegistry.json",
     delegation_manager IDelegationManager "../../contracts/abi/IDelegationManager.json",
     equivocation_slasher IEquivocationSlasher "../../contracts/abi/IEquivocationSlasher.json",
+    forced_inbox IForcedInbox "../../contracts/abi/IForcedInbox.json",
     key_registrar IKeyRegistrar "../../contracts/abi/IKeyRegistrar.json",
     permission_controller IPermissionController "../../contracts/abi/IPermissionController.json",
     profile IProfile "../../contracts/abi/IProfile.json",

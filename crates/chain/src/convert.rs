@@ -2,9 +2,11 @@
 
 use alloy_primitives::{Bytes, U256};
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2, Signature};
-use vouch_core::{Batch, Certificate, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, Request};
+use vouch_core::{
+    AppId, Batch, Certificate, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, ProgramId, Request,
+};
 
-use crate::bindings::{app_controller, batch_registry, equivocation_slasher, verifier, wager};
+use crate::bindings::{app_controller, batch_registry, equivocation_slasher, forced_inbox, verifier, wager};
 use crate::error::Error;
 
 /// Conversions into the structs of one binding: the ABI gives every interface its own copies.
@@ -207,6 +209,51 @@ impl From<app_controller::Limits> for Limits {
             wall_millis: limits.wallMillis,
             cpu_millis: limits.cpuMillis,
             pids: limits.pids,
+        }
+    }
+}
+
+/// The interfaces' own copies of the structs that they share, made from the AppController's and the Wager's.
+impl From<&Program> for forced_inbox::Program {
+    fn from(program: &Program) -> Self {
+        let program = app_controller::Program::from(program);
+        let limits = program.limits;
+        Self {
+            runtime: program.runtime,
+            artifactDigest: program.artifactDigest,
+            interfaceName: program.interfaceName,
+            argsHash: program.argsHash,
+            envHash: program.envHash,
+            limits: forced_inbox::Limits {
+                fuel: limits.fuel,
+                memoryBytes: limits.memoryBytes,
+                payloadBytes: limits.payloadBytes,
+                outputBytes: limits.outputBytes,
+                wallMillis: limits.wallMillis,
+                cpuMillis: limits.cpuMillis,
+                pids: limits.pids,
+            },
+            hardwareClass: program.hardwareClass,
+            state: program.state,
+            egress: program.egress,
+            secrets: program.secrets,
+            verifierKeysHash: program.verifierKeysHash,
+        }
+    }
+}
+
+impl From<forced_inbox::Request> for Request {
+    fn from(request: forced_inbox::Request) -> Self {
+        Self {
+            app: AppId(request.app),
+            program_id: ProgramId(request.programId),
+            client: request.client,
+            nonce: request.nonce,
+            payload_hash: request.payloadHash,
+            time: request.time,
+            seed_block: request.seedBlock,
+            deadline: request.deadline,
+            max_fee: request.maxFee,
         }
     }
 }

@@ -18,7 +18,7 @@ mod manifest;
 mod parameters;
 
 pub use manifest::{Contracts, Deployment, Stake};
-pub use parameters::{Parameters, ProfileTimes};
+pub use parameters::{InboxRules, Parameters, ProfileTimes};
 
 /// Deploys everything that `manifest` does not show as done, and keeps the manifest up to date.
 ///
@@ -131,7 +131,7 @@ impl Deployer<'_> {
             .await?;
         let apps = (at.allocation_manager, at.key_registrar, at.slash_router, at.slash_vault_factory);
         self.create(&code::APP_CONTROLLER, at.app_controller, &apps).await?;
-        let batches = (at.app_controller, at.certificate_verifier, with.skip_delay_seconds);
+        let batches = (at.app_controller, at.certificate_verifier, at.forced_inbox, with.skip_delay_seconds);
         self.create(&code::BATCH_REGISTRY, at.batch_registry, &batches).await?;
         let evidence = (
             at.app_controller,
@@ -145,7 +145,9 @@ impl Deployer<'_> {
         self.create(&code::EQUIVOCATION_SLASHER, at.equivocation_slasher, &evidence).await?;
         let profile =
             (with.profile.words(), with.demand_limit_bytes, with.slashable_blocks(), with.seconds_per_block());
-        self.create(&code::PROFILE, at.profile, &profile).await
+        self.create(&code::PROFILE, at.profile, &profile).await?;
+        let inbox = (at.app_controller, at.batch_registry, with.inbox.words());
+        self.create(&code::FORCED_INBOX, at.forced_inbox, &inbox).await
     }
 
     /// The local cloud's tokens, each with its strategy, open for deposits.

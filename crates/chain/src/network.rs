@@ -4,7 +4,7 @@
 //! acts and return when they are mined. An action that is refused returns the contract's error by name and has sent
 //! nothing.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolCall;
 
 use crate::client::Chain;
@@ -17,6 +17,7 @@ mod apps;
 mod batches;
 mod consume;
 mod evidence;
+mod inbox;
 mod operators;
 mod postings;
 mod stake;
@@ -27,6 +28,7 @@ pub use apps::{App, NewApp, Release};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
 pub use consume::CertifiedAnswer;
 pub use evidence::{Evidence, SignedBatch, Slash};
+pub use inbox::{Forced, Submission};
 pub use operators::{Allocation, WHOLE_MAGNITUDE};
 pub use postings::{Mined, Posting};
 pub use tables::{RecordedTable, TableKey};
@@ -74,8 +76,13 @@ impl Network {
 
     /// Sends one call and waits for it.
     async fn act<C: SolCall>(&self, sender: &Sender, to: Address, call: C) -> Result<Confirmed, Error> {
+        self.pay(sender, to, U256::ZERO, call).await
+    }
+
+    /// Sends one call with `value` wei and waits for it.
+    async fn pay<C: SolCall>(&self, sender: &Sender, to: Address, value: U256, call: C) -> Result<Confirmed, Error> {
         let label = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
-        sender.send_and_confirm(to, call.abi_encode().into(), label).await
+        sender.pay_and_confirm(to, call.abi_encode().into(), value, label).await
     }
 
     /// The one event that a successful action must have emitted.

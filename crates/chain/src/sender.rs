@@ -163,6 +163,8 @@ impl Nonces {
 struct Order {
     kind: TxKind,
     input: Bytes,
+    /// Wei.
+    value: U256,
     gas_limit: u64,
     label: String,
 }
@@ -226,7 +228,21 @@ impl Sender {
     /// [`Error::Reverted`] without sending anything when the call would fail now, or with its reason when it failed
     /// where it was mined; [`Error::Timeout`] when it was not mined in time.
     pub async fn send_and_confirm(&self, to: Address, calldata: Bytes, label: &str) -> Result<Confirmed, Error> {
-        self.execute(TxKind::Call(to), calldata, label).await
+        self.execute(TxKind::Call(to), calldata, U256::ZERO, label).await
+    }
+
+    /// As [`Sender::send_and_confirm`], and pays `value` wei along.
+    ///
+    /// # Errors
+    /// As [`Sender::send_and_confirm`], and [`Error::InsufficientFunds`].
+    pub async fn pay_and_confirm(
+        &self,
+        to: Address,
+        calldata: Bytes,
+        value: U256,
+        label: &str,
+    ) -> Result<Confirmed, Error> {
+        self.execute(TxKind::Call(to), calldata, value, label).await
     }
 
     /// Creates a contract and waits until that is mined.
@@ -234,7 +250,7 @@ impl Sender {
     /// # Errors
     /// As [`Sender::send_and_confirm`].
     pub async fn create_and_confirm(&self, code: Bytes, label: &str) -> Result<Confirmed, Error> {
-        self.execute(TxKind::Create, code, label).await
+        self.execute(TxKind::Create, code, U256::ZERO, label).await
     }
 
     /// The nonce of the next transaction as the chain's latest block has it.
@@ -262,12 +278,12 @@ impl Sender {
         Err(Error::Timeout { label, seconds: self.config.confirm_timeout.as_secs() })
     }
 
-    async fn execute(&self, kind: TxKind, input: Bytes, label: &str) -> Result<Confirmed, Error> {
+    async fn execute(&self, kind: TxKind, input: Bytes, value: U256, label: &str) -> Result<Confirmed, Error> {
         let busy = || Error::Busy { sender: self.address(), waiting: self.config.waiting_max };
         let mut counted = Counted::new(&self.counts);
         let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
         let _in_flight = self.in_flight.acquire().await.map_err(|_| busy())?;
-        let mut order = Order { kind, input, gas_limit: 0, label: label.to_owned() };
+        let mut order = Order { kind, input, value, gas_limit: 0, label: label.to_owned() };
         order.gas_limit = self.estimate_gas(&order).await?;
         let deadline = Instant::now() + self.config.confirm_timeout;
         let (nonce, attempt, under_way) = self.submit_first(&order).await?;
@@ -428,7 +444,7 @@ impl Sender {
             max_fee_per_gas: fees.max_per_gas,
             max_priority_fee_per_gas: fees.priority_per_gas,
             to: order.kind,
-            value: U256::ZERO,
+            value: order.value,
             access_list: AccessList::default(),
             input: order.input.clone(),
         };
@@ -442,7 +458,9 @@ impl Sender {
 
     fn call_of(&self, order: &Order) -> serde_json::Value {
         match order.kind {
-            TxKind::Call(to) => json!({ "from": self.address(), "to": to, "input": order.input }),
+            TxKind::Call(to) => {
+                json!({ "from": self.address(), "to": to, "input": order.input, "value": order.value })
+            }
             TxKind::Create => json!({ "from": self.address(), "input": order.input }),
         }
     }

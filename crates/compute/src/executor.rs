@@ -28,11 +28,12 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, debug_span};
 use vouch_coding::Srs;
 use vouch_core::bls::SecretKey;
-use vouch_core::{AppId, Batch, OperatorId, ProgramId, certificate};
+use vouch_core::{AppId, Batch, OperatorId, ProgramId, RequestId, certificate};
 
 use crate::driver::Loaded;
 use crate::evidence::Evidence;
 pub use crate::gateway::KeptBatch;
+use crate::gateway::receipt::Receipt;
 use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::lane::floor::Saved;
@@ -243,6 +244,12 @@ impl Executor {
     /// Requests that wait or run.
     pub fn admitted(&self) -> usize {
         self.inner.admitted.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The receipt of a request that the forced inbox has: its client may find that no gateway talks to it.
+    pub async fn forced_receipt(&self, request: RequestId) -> Result<Option<Receipt>, Refusal> {
+        let inner = Arc::clone(&self.inner);
+        blocking(inner.machine.clone(), move || certified::forced_receipt(&inner, request)).await
     }
 
     /// Everything kept about lies.

@@ -12,6 +12,7 @@
 
 pub mod agreement;
 pub mod callers;
+mod forced;
 mod members;
 mod pipeline;
 mod posting;

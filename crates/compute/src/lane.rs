@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod floor;
+pub mod inbox;
 pub mod standing;
 
 use alloy_primitives::Address;

@@ -4,6 +4,7 @@ use alloy_primitives::{B256, U256};
 use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::lane::chain::ChainView;
+use crate::lane::inbox;
 use crate::wire::{Refusal, SignedRequest};
 
 /// What requests of one call are checked against.
@@ -32,9 +33,18 @@ impl Rules {
     /// Checks all but the signature: cheap.
     pub fn check(&self, signed: &SignedRequest) -> Result<(), Refusal> {
         self.check_names(&signed.request)?;
+        self.check_nonce(&signed.request)?;
         self.check_time(&signed.request)?;
         self.check_fee(&signed.request)?;
         self.check_payload(signed)
+    }
+
+    /// Checks a request that the forced inbox holds: no time, deadline or fee, for the contract has checked them, and an
+    /// entry that is overdue has to be answered all the same.
+    pub fn check_forced(&self, id: RequestId, signed: &SignedRequest, chain: &dyn ChainView) -> Result<(), Refusal> {
+        self.check_names(&signed.request)?;
+        self.check_payload(signed)?;
+        if inbox::holds(chain, self.app, id) { Ok(()) } else { Err(Refusal::NotSubmitted) }
     }
 
     /// The client's EIP-712 signature, recovered once. `id`: the request's.
@@ -57,6 +67,11 @@ impl Rules {
         }
         let max = self.deadline_ahead_seconds_max;
         if deadline - clock > max { Err(Refusal::DeadlineTooFar { max }) } else { Ok(()) }
+    }
+
+    /// The forced inbox's nonces are its own: else a request could be answered before the entry that it copies.
+    fn check_nonce(&self, request: &Request) -> Result<(), Refusal> {
+        if request.nonce < inbox::NONCE_FIRST { Ok(()) } else { Err(Refusal::ReservedNonce(request.nonce)) }
     }
 
     fn check_time(&self, request: &Request) -> Result<(), Refusal> {

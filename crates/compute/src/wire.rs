@@ -7,7 +7,7 @@
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, ProgramId, Request, RequestId};
+use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, Origin, ProgramId, Request, RequestId};
 
 /// The version of every body.
 pub const VERSION: u8 = 2;
@@ -71,8 +71,16 @@ pub enum Answer {
 pub struct SignedRequest {
     pub request: Request,
     /// The client's EIP-712 signature, 65 bytes.
+    /// Empty where the request was put into the forced inbox, which recorded who sent it.
     pub signature: Bytes,
     pub payload: Bytes,
+}
+
+impl SignedRequest {
+    /// Who vouches that the client asked: its own signature, or the chain.
+    pub fn origin(&self) -> Origin {
+        if self.signature.is_empty() { Origin::Inbox } else { Origin::Signed }
+    }
 }
 
 /// Round 1. All requests are of one app and program.
@@ -254,6 +262,16 @@ pub enum Refusal {
     NotAccepted,
     #[error("the request offers a fee of {offered} at most, this operator asks for {min}")]
     FeeTooLow { offered: U256, min: U256 },
+    #[error("nonce {0} is of those that only the forced inbox gives")]
+    ReservedNonce(u64),
+    #[error("the request has no signature and is not in the forced inbox as far as finalized blocks show")]
+    NotSubmitted,
+    #[error("entry {index} of the forced inbox is not finalized here")]
+    InboxNotFinalized { index: u64 },
+    #[error("the batch does not answer entry {index} of the forced inbox, which comes next")]
+    InboxOrder { index: u64 },
+    #[error("the batch passes over entry {index} of the forced inbox, which is overdue")]
+    PassesOver { index: u64 },
 }
 
 impl Refusal {
@@ -272,6 +290,8 @@ impl Refusal {
                 | Self::UnknownLane
                 // Its chain view may be a moment behind the gateway's.
                 | Self::NotAccepted
+                | Self::NotSubmitted
+                | Self::InboxNotFinalized { .. }
                 | Self::BeyondWindow { .. }
         )
     }
@@ -305,6 +325,9 @@ impl Refusal {
                 | Self::WrongCommitment
                 | Self::WrongExchange(_)
                 | Self::Repeated(_)
+                | Self::ReservedNonce(_)
+                | Self::InboxOrder { .. }
+                | Self::PassesOver { .. }
         )
     }
 }

@@ -20,6 +20,7 @@ use vouch_chain::bindings::batch_registry;
 use vouch_chain::follower::RedbCursor;
 use vouch_chain::{Chain, Cursor, CursorStore, Deployment, Error, Fault, Finalized, FinalizedClock};
 use vouch_compute::lane::chain::{Acceptance, AppState, ChainView, Head, Release, Table, Unavailable};
+use vouch_compute::lane::inbox::Inbox;
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::program::Kind;
 use vouch_compute::wire::Signer;
@@ -122,7 +123,12 @@ impl Mirror {
     async fn advance(&self, view: &Finalized) -> Result<(), Error> {
         let learned_at = Instant::now();
         let addresses = &self.deployment.contracts;
-        let followed = [addresses.app_controller, addresses.batch_registry, addresses.certificate_verifier];
+        let followed = [
+            addresses.app_controller,
+            addresses.batch_registry,
+            addresses.certificate_verifier,
+            addresses.forced_inbox,
+        ];
         let from = self.read().next_block(self.deployment.start_block);
         let logs = view.logs(&followed, &[], from, view.block().number).await?;
         // Events are applied to a copy: readers never see half a block, and a failure in between changes nothing.
@@ -133,6 +139,7 @@ impl Mirror {
         for lane in next.stale_lanes(view.block().timestamp) {
             let state = self.lane_at(view, lane).await?;
             next.set_lane(lane, state);
+            next.set_inbox_cursor(lane, self.inbox_cursor_at(view, lane).await?);
         }
         next.head = Head { number: view.block().number, timestamp: view.block().timestamp };
         next.head_hash = view.block().hash;
@@ -167,6 +174,11 @@ impl Mirror {
             tip_sequence: info.tipSequence,
         };
         Ok((state, info.skipEndsAt))
+    }
+
+    async fn inbox_cursor_at(&self, view: &Finalized, lane: LaneKey) -> Result<u64, Error> {
+        let call = batch_registry::inboxCursorCall { app: lane.app.0, lane: lane.lane };
+        view.call(self.deployment.contracts.batch_registry, &call).await
     }
 
     pub fn chain(&self) -> &Chain {
@@ -326,6 +338,10 @@ impl ChainView for Mirror {
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
         self.read().lanes.get(&lane).map(|(state, _)| *state)
+    }
+
+    fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {
+        self.read().inboxes.get(&lane).cloned()
     }
 
     fn latest_table(&self, app: AppId, table: B256) -> Option<Arc<Table>> {

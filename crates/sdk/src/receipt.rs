@@ -37,6 +37,8 @@ pub enum Lie {
     RequestNotAnswered { answered: B256, request: B256 },
     #[error("the client did not sign the request")]
     ClientSignature(#[source] vouch_core::ecdsa::Error),
+    #[error("the request has no signature, and the forced inbox does not have it")]
+    NotForced,
     #[error("the payload's length and pages do not have the hash that the request names")]
     Payload,
     #[error("what the program read does not have the hash that the exchange names")]
@@ -80,7 +82,7 @@ impl Lie {
             Self::AnotherChain { .. } | Self::AnotherRegistry { .. } => "deployment",
             Self::RequestOfAnotherApp { .. } => "app",
             Self::RequestOfAnotherProgram { .. } | Self::ReleaseOfAnotherApp { .. } => "program",
-            Self::ClientSignature(_) => "client-signature",
+            Self::ClientSignature(_) | Self::NotForced => "client-signature",
             Self::Payload => "payload",
             Self::Reads | Self::ReadsWithoutEgress => "reads",
             Self::OutputOfFailure { .. } | Self::Output { .. } => "output",

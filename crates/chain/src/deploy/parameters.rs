@@ -23,8 +23,29 @@ pub struct Parameters {
     /// The most bytes of payload, reads and output that an exchange may have each if it is to be claimed.
     pub demand_limit_bytes: u64,
     pub profile: ProfileTimes,
+    pub inbox: InboxRules,
     /// Deploy worthless tokens with their strategies; only possible on the local chain.
     pub demo_tokens: bool,
+}
+
+/// What the forced inbox takes, and for how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InboxRules {
+    /// Fuel that a lane takes in per block on the average; a single block takes twice as much at most.
+    pub fuel_target: u64,
+    /// What an entry counts for beside its program's fuel limit.
+    pub fuel_per_entry: u64,
+    /// What each byte of its payload counts for.
+    pub fuel_per_byte: u64,
+    /// Wei for a million units of fuel while a lane is calm.
+    pub price_min_wei: u64,
+    /// How many blocks after an entry's own its seed block comes.
+    pub seed_delay_blocks: u32,
+    /// How far ahead a deadline is at least; longer than finality and a round take.
+    pub deadline_min_seconds: u32,
+    pub deadline_max_seconds: u32,
+    pub payload_bytes_max: u32,
 }
 
 /// A profile's times, in seconds from a batch's reference timestamp.
@@ -67,6 +88,16 @@ impl Parameters {
                 paging: 20,
                 staleness: 120,
             },
+            inbox: InboxRules {
+                fuel_target: 200_000_000_000,
+                fuel_per_entry: 100_000_000,
+                fuel_per_byte: 10_000,
+                price_min_wei: 1_000_000,
+                seed_delay_blocks: 2,
+                deadline_min_seconds: 15,
+                deadline_max_seconds: 600,
+                payload_bytes_max: 65_536,
+            },
             demo_tokens: true,
         }
     }
@@ -97,6 +128,17 @@ impl Parameters {
                 paging: DAY,
                 staleness: DAY,
             },
+            inbox: InboxRules {
+                fuel_target: 100_000_000_000,
+                fuel_per_entry: 100_000_000,
+                fuel_per_byte: 100_000,
+                price_min_wei: 1_000_000_000,
+                // Beyond what a proposer can see and bias at the moment of putting a request there.
+                seed_delay_blocks: 4,
+                deadline_min_seconds: 3_600,
+                deadline_max_seconds: DAY,
+                payload_bytes_max: 65_536,
+            },
             demo_tokens: false,
         }
     }
@@ -109,6 +151,22 @@ impl Parameters {
 
     pub(super) fn seconds_per_block(&self) -> U256 {
         U256::from(self.seconds_per_block)
+    }
+}
+
+impl InboxRules {
+    /// The struct `IForcedInbox.Rules` as a constructor's argument.
+    pub(super) fn words(&self) -> (u64, u64, u64, u64, u32, u32, u32, u32) {
+        (
+            self.fuel_target,
+            self.fuel_per_entry,
+            self.fuel_per_byte,
+            self.price_min_wei,
+            self.seed_delay_blocks,
+            self.deadline_min_seconds,
+            self.deadline_max_seconds,
+            self.payload_bytes_max,
+        )
     }
 }
 
@@ -151,6 +209,9 @@ mod tests {
             assert!(preset.module_add_delay_blocks > preset.deallocation_delay_blocks);
             assert!(preset.allocation_configuration_delay_blocks > preset.withdrawal_delay_blocks);
             assert!(preset.profile.claim_age > preset.profile.staleness / 2);
+            let (inbox, seconds) = (&preset.inbox, preset.seconds_per_block);
+            assert!(inbox.seed_delay_blocks * seconds < inbox.deadline_min_seconds);
+            assert!(inbox.deadline_min_seconds < inbox.deadline_max_seconds);
         }
     }
 }

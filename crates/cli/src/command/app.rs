@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod check;
 mod deploy;
+mod force;
 mod init;
 mod list;
 mod project;
@@ -26,6 +27,8 @@ pub enum Command {
     Deploy(deploy::Arguments),
     /// Call an app; prints what its operators certified
     Call(call::Arguments),
+    /// Put a request on chain that a lane must answer, and wait for the answer; for those whom a gateway ignores
+    Force(force::Arguments),
     /// List the apps of the cloud
     List(list::ListArguments),
     /// Show an app: who runs it and what its answers rest on
@@ -42,6 +45,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments, output),
         Command::Deploy(arguments) => deploy::run(&arguments, output).await,
         Command::Call(arguments) => call::run(&arguments, output).await,
+        Command::Force(arguments) => force::run(&arguments, output).await,
         Command::List(arguments) => list::list(&arguments, output).await,
         Command::Info(arguments) => list::info(&arguments, output).await,
         Command::Releases(arguments) => list::releases(&arguments, output).await,

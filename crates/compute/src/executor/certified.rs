@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use alloy_primitives::Bytes;
-use vouch_core::{BatchData, BatchHash};
+use vouch_core::{BatchData, BatchHash, RequestId};
 
 use super::{Inner, blocking};
+use crate::gateway::receipt::{self, Receipt, Receipts};
 use crate::lane::LaneKey;
 use crate::quorum;
 use crate::store::Error;
@@ -134,6 +135,24 @@ pub async fn batch(inner: &Arc<Inner>, hash: BatchHash) -> Result<Answer, Refusa
         Ok(Answer::Batch(found.map(Box::new)))
     })
     .await
+}
+
+/// The receipt of an entry of the forced inbox that a certified batch answers. Blocks.
+pub fn forced_receipt(inner: &Inner, request: RequestId) -> Result<Option<Receipt>, Refusal> {
+    let failed = |error: Error| inner.store_failed(&error);
+    let Some(hash) = inner.store().forced_batch(request).map_err(failed)? else { return Ok(None) };
+    let Some(call) = inner.store().certified(hash).map_err(failed)? else { return Ok(None) };
+    let (header, signatures) = (call.header, call.signatures);
+    let Some(data) = call.data else { return Ok(None) };
+    let chain = &inner.chain;
+    let release = chain.release(header.app, header.program_id).ok_or(Refusal::UnknownProgram)?;
+    let table = chain.table(header.app, release.table, header.reference_timestamp);
+    let table = table.ok_or(Refusal::UnknownTable(header.reference_timestamp))?;
+    let certificate = quorum::assemble(&table, &header, &signatures);
+    let certificate = certificate.map_err(|error| Refusal::WrongCertificate(error.to_string()))?;
+    let malformed = |error: receipt::Error| Refusal::MalformedData(error.to_string());
+    let receipts = Receipts::new(header, &data, certificate).map_err(malformed)?;
+    receipts.of(request).map_err(malformed)
 }
 
 /// Moves floors on, removes expired slots and puts on disk what was written without waiting.

@@ -21,7 +21,7 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Every field but those that the data decides (exchangesRoot, exchangeCount, dataCommitment, dataLength), and but the
+    /// Every field but those that the data decides (exchangesRoot, exchangeCount, inboxCursor, dataCommitment, dataLength), and but the
     /// program, which must be a release of the app.
     pub fn check(&self, header: &Batch, parent: Option<&Batch>) -> Result<(), Refusal> {
         self.check_fields(header)?;
@@ -38,7 +38,6 @@ impl Rules<'_> {
             ("profileId", header.profile_id == self.app.profile),
             ("exchangeCount", (1..=REQUESTS_PER_BATCH_MAX as u64).contains(&u64::from(header.exchange_count))),
             ("feesRoot", header.fees_root == B256::ZERO),
-            ("inboxCursor", header.inbox_cursor == 0),
         ];
         match fields.iter().find(|(_, holds)| !holds) {
             Some((name, _)) => Err(Refusal::WrongHeader((*name).into())),

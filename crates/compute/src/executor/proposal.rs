@@ -59,6 +59,7 @@ async fn judge(inner: &Arc<Inner>, call: ProposeCall) -> Result<Answer, Refusal>
     let results = own_results(inner, &call).await?;
     let inner = Arc::clone(inner);
     blocking(inner.machine.clone(), move || {
+        check_inbox(&inner, &call, &results)?;
         check_deadlines(&inner, &call.header, &results)?;
         let data = check_data(&inner.srs, &call, &results)?;
         reserve_and_sign(&inner, &call, &results, &data, cursor)
@@ -92,9 +93,6 @@ async fn own_results(inner: &Arc<Inner>, call: &ProposeCall) -> Result<Vec<Arc<R
         ProposedData::Known(ids) => known(inner, ids),
         ProposedData::Whole(data) => {
             let decoded = decode(data)?.into_entries();
-            if decoded.iter().any(|entry| entry.origin != Origin::Signed) {
-                return Err(Refusal::MalformedData("an origin other than a signed request".into()));
-            }
             let requests: Vec<SignedRequest> = decoded.into_iter().map(SignedRequest::from).collect();
             rerun(inner, &call.header, requests).await
         }
@@ -118,13 +116,29 @@ async fn rerun(inner: &Arc<Inner>, header: &Batch, requests: Vec<SignedRequest>)
     Ok(results)
 }
 
-/// App, program and deadline of every request: results from the cache were checked at another time, for another call.
+/// App, program and, unless the forced inbox has it, deadline of every request: results from the cache were checked at another time, for another call.
 fn check_deadlines(inner: &Inner, header: &Batch, results: &[Arc<Ran>]) -> Result<(), Refusal> {
     let rules = round::rules(inner, header.app, header.program_id)?;
     results.iter().try_for_each(|ran| {
         rules.check_names(&ran.signed.request)?;
-        rules.check_deadline(&ran.signed.request)
+        match ran.signed.origin() {
+            Origin::Signed => rules.check_deadline(&ran.signed.request),
+            Origin::Inbox => Ok(()),
+        }
     })
+}
+
+/// What the batch does with the forced inbox: see [`crate::lane::inbox`].
+fn check_inbox(inner: &Inner, call: &ProposeCall, results: &[Arc<Ran>]) -> Result<(), Refusal> {
+    let header = &call.header;
+    let inbox = inner.chain.inbox(LaneKey::of(header));
+    let before = match &inbox {
+        Some(inbox) => inbox.cursor_before(header.parent, call.parent.as_ref()),
+        None => Some(0),
+    };
+    let before = before.ok_or_else(|| Refusal::NotReady("the chain moved on while it was read".into()))?;
+    let exchanges: Vec<_> = results.iter().map(|ran| (ran.exchange.request_id, ran.signed.origin())).collect();
+    inbox.unwrap_or_default().check(header, before, &exchanges)
 }
 
 /// Rebuilds data, root and commitment from our own results alone; the batch must be exactly that.
@@ -188,7 +202,9 @@ fn reserve_and_sign(
     data: &[u8],
     cursor: u64,
 ) -> Result<Answer, Refusal> {
-    let requests = results.iter().map(|ran| (ran.exchange.request_id, ran.signed.request.deadline)).collect();
+    // The cursor says which entries of the inbox are answered. After a skip they come again, and must not count as repeats.
+    let signed = results.iter().filter(|ran| ran.signed.origin() == Origin::Signed);
+    let requests = signed.map(|ran| (ran.exchange.request_id, ran.signed.request.deadline)).collect();
     let record = SlotRecord { header: call.header.clone(), gateway_signature: call.gateway_signature, requests };
     let failed = |error| inner.store_failed(&error);
     let started = inner.machine.now();
@@ -197,6 +213,9 @@ fn reserve_and_sign(
             let (operator, took) = (inner.memory.operator, inner.machine.now() - started);
             inner.tell(Event::SlotReserved { operator, header: &call.header, took });
             inner.store().keep_data(&call.header, data).map_err(failed)?;
+            let forced = results.iter().filter(|ran| ran.signed.origin() == Origin::Inbox);
+            let forced: Vec<RequestId> = forced.map(|ran| ran.exchange.request_id).collect();
+            inner.store().keep_forced(&forced, call.header.hash()).map_err(failed)?;
             Ok(sign(inner, &call.header))
         }
         Reservation::Taken(found) => Err(taken(inner, &found, signed_header(call))),
@@ -232,7 +251,7 @@ impl Ran {
     pub fn entry(&self) -> Entry {
         Entry {
             request: self.signed.request.clone(),
-            origin: Origin::Signed,
+            origin: self.signed.origin(),
             signature: self.signed.signature.clone(),
             payload: self.signed.payload.clone(),
             reads: Bytes::new(),

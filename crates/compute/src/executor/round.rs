@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use alloy_primitives::{B256, Bytes};
 use tokio::sync::watch;
 use tracing::{Instrument, Span, debug_span};
-use vouch_core::{AppId, Exchange, ProgramId, RequestId, Status, pages, seed};
+use vouch_core::{AppId, Exchange, Origin, ProgramId, RequestId, Status, pages, seed};
 
 use super::results::{Entry, Outcome, Ran};
 use super::{Inner, blocking};
@@ -177,7 +177,10 @@ impl Work {
             return Step::Done(Ok(ran));
         }
         // Checked before the cache is entered: a wrongly signed copy must not spoil the run of the right one.
-        let checked = self.rules.check(signed).and_then(|()| self.rules.check_signature(id, signed));
+        let checked = match signed.origin() {
+            Origin::Signed => self.rules.check(signed).and_then(|()| self.rules.check_signature(id, signed)),
+            Origin::Inbox => self.rules.check_forced(id, signed, &*self.inner.chain),
+        };
         if let Err(refusal) = checked {
             return Step::Done(Err(refusal));
         }

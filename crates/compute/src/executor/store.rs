@@ -32,6 +32,9 @@ const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
 const AGES: TableDefinition<&[u8], ()> = TableDefinition::new("ages");
 const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
 
+/// Request id of an entry of the forced inbox -> the newest batch that answers it. Each entry was paid for on chain.
+const FORCED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("forced");
+
 /// A reserved slot. The signature itself is not kept: BLS signatures are deterministic, so signing the same header
 /// again gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -222,6 +225,21 @@ impl ExecutorStore {
     /// Keeps the data of a batch that is about to be signed.
     pub fn keep_data(&self, header: &Batch, data: &[u8]) -> Result<(), Error> {
         self.batches.write_soon(|transaction| put_data(transaction, header, data))
+    }
+
+    /// Notes which entries of the forced inbox a batch answers, so that their clients can ask here.
+    pub fn keep_forced(&self, entries: &[RequestId], batch: BatchHash) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.batches.write_soon(|transaction| {
+            entries.iter().try_for_each(|id| put(transaction, FORCED, id.as_ref(), &encode(&batch)))
+        })
+    }
+
+    /// The newest batch that answers an entry of the forced inbox.
+    pub fn forced_batch(&self, request: RequestId) -> Result<Option<BatchHash>, Error> {
+        get(&self.batches, FORCED, request.as_ref())
     }
 
     /// Removes the oldest batches whose table is older than `before` (Unix seconds), at most `max` of them.

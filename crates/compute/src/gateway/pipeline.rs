@@ -17,14 +17,16 @@ use tokio::sync::mpsc;
 use tracing::{Instrument, Span, debug_span};
 use vouch_core::{Batch, RequestId};
 
+use super::forced::{self, Forced};
 use super::members::Members;
 use super::queue::{Queue, Waiting};
 use super::round::{self, AgreedCall};
 use super::shared::Shared;
 use super::signing::{self, BuildError, Ending, Frame, Proposal};
-use super::slot::{Blocked, next_slot};
+use super::slot::{Blocked, NextSlot, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
+use crate::lane::inbox::Inbox;
 use crate::machine::{Machine, Task};
 use crate::observe::Event;
 
@@ -32,6 +34,8 @@ use crate::observe::Event;
 const TICK: Duration = Duration::from_millis(50);
 /// How long calls without agreement rest before they are tried again, milliseconds.
 const REST_MS: u64 = 100;
+/// How long the forced inbox waits after a round of it began, so that one without agreement is not repeated without end.
+const FORCED_REST: Duration = Duration::from_millis(100);
 /// How long the callers of a batch have at most to come back with their next calls before the next batch is closed.
 const GATHER_MAX: Duration = Duration::from_millis(10);
 
@@ -47,6 +51,16 @@ struct Ready {
     reference_timestamp: u32,
     members: Members,
     agreed: VecDeque<AgreedCall>,
+    /// Of a round of the forced inbox: the cursor that its first entry comes right behind.
+    forced_after: Option<u64>,
+}
+
+/// Who comes next in a lane.
+enum Turn {
+    Forced(Forced),
+    Calls,
+    /// Something else has to end first.
+    Nobody,
 }
 
 /// The lane's task.
@@ -58,6 +72,10 @@ pub struct Pipeline {
     /// The newest slot this gateway reserved.
     last: Option<Batch>,
     executing: Option<Task<round::Outcome>>,
+    /// What of the forced inbox the round under way is about; none if that is a round of calls.
+    forced: Option<Forced>,
+    /// When the last round of the forced inbox began; calls come between two of them.
+    forced_at: Option<Instant>,
     ready: Option<Ready>,
     /// Until when, or until how many of them wait, calls gather although nothing else is in the way.
     gathering: Option<(Instant, usize)>,
@@ -94,6 +112,8 @@ impl Pipeline {
             queue,
             last,
             executing: None,
+            forced: None,
+            forced_at: None,
             ready: None,
             gathering: None,
             signing: None,
@@ -145,9 +165,18 @@ impl Pipeline {
     }
 
     fn start_executing(&mut self) {
-        if self.executing.is_some() || self.ready.is_some() || !self.queue.is_ready() || self.gathers() {
+        if self.executing.is_some() || self.ready.is_some() {
             return;
         }
+        match self.turn() {
+            Turn::Forced(forced) => return self.start_forced(forced),
+            Turn::Nobody => return,
+            Turn::Calls => {}
+        }
+        if !self.queue.is_ready() || self.gathers() {
+            return;
+        }
+        self.forced_at = None;
         let Some((program_id, calls)) = self.queue.take() else { return };
         let Some(members) = self.shared.members(self.lane.app, program_id) else { return self.rest(calls) };
         let (shared, lane) = (Arc::clone(&self.shared), self.lane);
@@ -164,6 +193,40 @@ impl Pipeline {
         self.executing = Some(self.shared.machine.spawn(work.instrument(span)));
     }
 
+    /// Whether the forced inbox or a call comes next. They take turns, unless an entry is overdue: then no batch of calls would
+    /// be signed. An entry's place must be known before it is run, so it waits until no batch is under way, and calls with it.
+    fn turn(&self) -> Turn {
+        let Some(inbox) = self.shared.chain.inbox(self.lane) else { return Turn::Calls };
+        let Some(before) = self.newest_cursor(&inbox) else { return Turn::Calls };
+        let head = self.shared.chain.head().number;
+        let Some(forced) = forced::next(&inbox, before, head, &self.shared.config.limits) else { return Turn::Calls };
+        let overdue = inbox.overdue_after(before, self.shared.chain.clock()).is_some();
+        if !overdue && self.forced_at.is_some() && self.queue.is_ready() {
+            return Turn::Calls;
+        }
+        let resting = self.forced_at.is_some_and(|at| self.shared.machine.now() < at + FORCED_REST);
+        let busy = self.signing.is_some() || !self.unfinished.is_empty();
+        if resting || busy { Turn::Nobody } else { Turn::Forced(forced) }
+    }
+
+    /// Whether a batch of calls would leave an overdue entry behind.
+    fn passes_over(&self, frame: &Frame) -> bool {
+        let inbox = self.shared.chain.inbox(self.lane);
+        inbox.is_some_and(|inbox| {
+            inbox.overdue_after(frame.inbox_before, u64::from(frame.reference_timestamp)).is_some()
+        })
+    }
+
+    fn start_forced(&mut self, forced: Forced) {
+        let Some(members) = self.shared.members(self.lane.app, forced.program_id) else { return };
+        let (shared, app, program_id) = (Arc::clone(&self.shared), self.lane.app, forced.program_id);
+        let calls = forced.calls.clone();
+        self.forced = Some(forced);
+        self.forced_at = Some(self.shared.machine.now());
+        let work = async move { round::run(&shared, app, program_id, members, calls).await };
+        self.executing = Some(self.shared.machine.spawn(work));
+    }
+
     /// Whether the next batch should still grow.
     fn gathers(&self) -> bool {
         let (waiting, full) = (self.queue.ready_count(), self.shared.config.limits.batch_max);
@@ -172,7 +235,11 @@ impl Pipeline {
     }
 
     fn executed(&mut self, outcome: Option<round::Outcome>) {
-        let Some(outcome) = outcome else { return };
+        let forced = self.forced.take();
+        let Some(mut outcome) = outcome else { return };
+        if let Some(forced) = &forced {
+            forced.keep_unbroken(&mut outcome);
+        }
         self.rest(outcome.open);
         for waiting in outcome.hopeless {
             self.shared.callers.settle_without_quorum(waiting.id);
@@ -182,7 +249,8 @@ impl Pipeline {
         }
         let reference_timestamp = outcome.members.table.table().reference_timestamp();
         let (program_id, members, agreed) = (outcome.program_id, outcome.members, outcome.agreed.into());
-        self.ready = Some(Ready { program_id, reference_timestamp, members, agreed });
+        let forced_after = forced.map(|forced| forced.after);
+        self.ready = Some(Ready { program_id, reference_timestamp, members, agreed, forced_after });
     }
 
     fn start_signing(&mut self) {
@@ -195,8 +263,18 @@ impl Pipeline {
         let Some(ready) = &self.ready else { return };
         let Some(frame) = self.frame(ready) else { return };
         let Some(mut ready) = self.ready.take() else { return };
+        match ready.forced_after {
+            // A skip came between. The entries are still in the inbox.
+            Some(after) if after != frame.inbox_before => return,
+            // No executor would sign it, and its slot would be lost.
+            None if self.passes_over(&frame) => {
+                return self.rest(ready.agreed.into_iter().map(|call| call.waiting).collect());
+            }
+            _ => {}
+        }
         let count = signing::fitting(ready.agreed.make_contiguous());
         let agreed: Vec<AgreedCall> = ready.agreed.drain(..count).collect();
+        ready.forced_after = ready.forced_after.map(|after| after + count as u64);
         let (shared, members) = (Arc::clone(&self.shared), ready.members.clone());
         if !ready.agreed.is_empty() {
             self.ready = Some(ready);
@@ -224,17 +302,34 @@ impl Pipeline {
 
     /// The next slot's frame, or the reason why there is none told to the node.
     fn frame(&self, ready: &Ready) -> Option<Frame> {
-        let (chain, app) = (&self.shared.chain, self.lane.app);
-        let (state, app_state) = (chain.lane(self.lane)?, chain.app(app)?);
+        let slot = self.next_slot()?;
+        let inbox_before = match self.shared.chain.inbox(self.lane) {
+            Some(inbox) => inbox.cursor_before(slot.parent, slot.parent_header.as_ref())?,
+            None => 0,
+        };
+        Some(Frame {
+            lane: self.lane,
+            app: self.shared.chain.app(self.lane.app)?,
+            program_id: ready.program_id,
+            reference_timestamp: ready.reference_timestamp,
+            slot,
+            inbox_before,
+        })
+    }
+
+    /// The cursor that the next batch starts from.
+    fn newest_cursor(&self, inbox: &Inbox) -> Option<u64> {
+        // Nothing waits: no need to ask for a slot, which could have the node post or skip.
+        inbox.after(self.last.as_ref().map_or(0, |last| last.inbox_cursor)).next()?;
+        let slot = self.next_slot()?;
+        inbox.cursor_before(slot.parent, slot.parent_header.as_ref())
+    }
+
+    fn next_slot(&self) -> Option<NextSlot> {
+        let state = self.shared.chain.lane(self.lane)?;
         let standing = self.shared.standings.standing(self.lane).ok()?;
         match next_slot(self.last.as_ref(), &state, standing) {
-            Ok(slot) => Some(Frame {
-                lane: self.lane,
-                app: app_state,
-                program_id: ready.program_id,
-                reference_timestamp: ready.reference_timestamp,
-                slot,
-            }),
+            Ok(slot) => Some(slot),
             Err(Blocked::WindowFull) => {
                 self.shared.wish(Wish::Post { lane: self.lane });
                 None

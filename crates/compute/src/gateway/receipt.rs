@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use vouch_core::{Batch, BatchData, Certificate, Entry, Exchange, Request, VerifiedCertificate, batch_data, merkle};
+use vouch_core::{
+    Batch, BatchData, Certificate, Entry, Exchange, Request, RequestId, VerifiedCertificate, batch_data, merkle,
+};
 
 /// One certified answer.
 #[derive(Clone, Debug)]
@@ -50,6 +52,12 @@ impl Receipts {
         let data = BatchData::decode(data)?;
         let layers = layers(data.leaves());
         Ok(Self { certified: Arc::new(Certified { batch, certificate }), entries: data.into_entries(), layers })
+    }
+
+    /// The receipt of a request, if the batch answers it.
+    pub fn of(&self, request: RequestId) -> Result<Option<Receipt>, Error> {
+        let found = (0u32..).zip(&self.entries).find(|(_, entry)| entry.request.id() == request);
+        found.map(|(index, _)| self.receipt(index)).transpose()
     }
 
     pub fn receipt(&self, index: u32) -> Result<Receipt, Error> {

@@ -75,6 +75,8 @@ pub struct Frame {
     pub program_id: ProgramId,
     pub reference_timestamp: u32,
     pub slot: NextSlot,
+    /// The `inboxCursor` of the batch before.
+    pub inbox_before: u64,
 }
 
 /// How many of the agreed calls fit one batch's data; at least one.
@@ -91,6 +93,7 @@ pub fn fitting(agreed: &[AgreedCall]) -> usize {
 pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Proposal, BuildError> {
     let data = BatchData::new(agreed.iter().map(entry).collect())?.encode();
     let leaves: Vec<B256> = agreed.iter().map(|call| call.exchange.leaf()).collect();
+    let forced = agreed.iter().filter(|call| call.waiting.signed.origin() == Origin::Inbox).count();
     let (commitment, opening) = shared.srs.commit_data(&data)?;
     let header = Batch {
         chain_id: U256::from(shared.chain.chain_id()),
@@ -105,7 +108,7 @@ pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Pro
         exchanges_root: merkle::root(&leaves),
         exchange_count: leaves.len() as u32,
         fees_root: B256::ZERO,
-        inbox_cursor: 0,
+        inbox_cursor: frame.inbox_before + forced as u64,
         data_commitment_x: commitment.x,
         data_commitment_y: commitment.y,
         data_length: data.len() as u64,
@@ -128,7 +131,7 @@ fn entry(call: &AgreedCall) -> Entry {
     let signed = &call.waiting.signed;
     Entry {
         request: signed.request.clone(),
-        origin: Origin::Signed,
+        origin: signed.origin(),
         signature: signed.signature.clone(),
         payload: signed.payload.clone(),
         reads: Bytes::new(),

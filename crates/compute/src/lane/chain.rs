@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use vouch_core::bls::PublicKeyG2;
 use vouch_core::{AppId, OperatorId, OperatorTable, Program, ProgramId};
 
+use super::inbox::Inbox;
 use super::{LaneKey, LaneState};
 use crate::wire::Signer;
 
@@ -133,6 +134,10 @@ pub trait ChainView: Send + Sync + 'static {
     fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<Arc<Table>>;
     /// The first finalized block that showed `signer` in a table of the app's set, or as the gateway of `lane`.
     fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64>;
+    /// The lane's forced inbox; none where the deployment has none.
+    fn inbox(&self, _lane: LaneKey) -> Option<Arc<Inbox>> {
+        None
+    }
     /// `prevrandao` of a block; none if it is not finalized.
     fn prevrandao(&self, block: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>>;
 }

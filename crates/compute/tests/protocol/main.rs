@@ -6,6 +6,7 @@ mod acceptance;
 mod calls;
 mod executor_lies;
 mod gateway_lies;
+mod inbox;
 mod restore;
 mod wasm;
 mod world;

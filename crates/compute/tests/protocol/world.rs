@@ -17,6 +17,7 @@ use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::chain::{
     Acceptance, AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
 };
+use vouch_compute::lane::inbox::{Inbox, NONCE_FIRST};
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::machine::Machine;
 use vouch_compute::wire::{
@@ -97,6 +98,9 @@ pub struct ChainState {
     pub accepters: Option<(Vec<usize>, bool)>,
     /// Who stands in tables, by index.
     pub members: Vec<usize>,
+    /// Everything that was ever put into the lane's inbox, and how much of it posted batches have answered.
+    pub inbox: Vec<SignedRequest>,
+    pub inbox_cursor: u64,
 }
 
 impl FakeChain {
@@ -114,6 +118,8 @@ impl FakeChain {
                 prevrandao,
                 accepters: None,
                 members: (0..4).collect(),
+                inbox: Vec::new(),
+                inbox_cursor: 0,
             }),
             tables: Mutex::default(),
         })
@@ -129,6 +135,7 @@ impl FakeChain {
             state.lane.cursor = header.sequence;
             state.lane.tip = header.hash();
             state.lane.tip_sequence = header.sequence;
+            state.inbox_cursor = header.inbox_cursor;
         });
     }
 }
@@ -180,6 +187,15 @@ impl ChainView for FakeChain {
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
         (lane == LANE).then(|| self.state.lock().unwrap().lane)
+    }
+
+    fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {
+        let state = self.state.lock().unwrap();
+        let mut inbox = Inbox::new(state.inbox_cursor, state.lane.tip);
+        for (index, entry) in (1u64..).zip(&state.inbox).skip(state.inbox_cursor as usize) {
+            inbox.push(index, entry.clone()).unwrap();
+        }
+        (lane == LANE).then(|| Arc::new(inbox))
     }
 
     fn latest_table(&self, app: AppId, key: B256) -> Option<Arc<Table>> {
@@ -439,6 +455,13 @@ pub fn request(nonce: u64, payload: &[u8]) -> SignedRequest {
     )
 }
 
+/// An entry of the forced inbox, the `index`th.
+pub fn forced(index: u64, payload: &[u8], deadline: u64) -> SignedRequest {
+    let request = request(0, payload).request;
+    let request = Request { nonce: NONCE_FIRST + index, deadline, ..request };
+    SignedRequest { request, signature: Bytes::new(), payload: Bytes::copy_from_slice(payload) }
+}
+
 pub fn sign(request: Request, payload: &[u8]) -> SignedRequest {
     let domain = Domain { chain_id: U256::from(CHAIN_ID), registry: REGISTRY };
     let signature = ecdsa::sign(request.digest(&domain), &CLIENT_KEY).unwrap();
@@ -450,6 +473,7 @@ pub fn entry(signed: &SignedRequest) -> Entry {
     let output: Vec<u8> = signed.payload.iter().rev().copied().collect();
     Entry {
         request: signed.request.clone(),
+        origin: signed.origin(),
         signature: signed.signature.clone(),
         payload: signed.payload.clone(),
         output: output.into(),

@@ -2,13 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alloy::rpc::types::Log;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
-use vouch_chain::bindings::{app_controller, batch_registry, key_registrar, profile, verifier};
+use vouch_chain::bindings::{app_controller, batch_registry, forced_inbox, key_registrar, profile, verifier};
+use vouch_chain::network::Forced;
 use vouch_chain::{Deployment, Error, Finalized};
 use vouch_compute::lane::chain::{Acceptance, AppState, Head, Release, Table};
+use vouch_compute::lane::inbox::Inbox;
 use vouch_compute::lane::{LaneKey, LaneState};
-use vouch_compute::wire::Signer;
+use vouch_compute::wire::{SignedRequest, Signer};
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2};
 use vouch_core::{AppId, OperatorId, OperatorInfo, OperatorTable, Program, ProgramId};
 
@@ -57,6 +59,8 @@ pub struct State {
     /// Keys on G2, which tables do not hold; a key never changes hands.
     keys: HashMap<OperatorId, PublicKeyG2>,
     touched: BTreeSet<LaneKey>,
+    /// What is not answered by a posted batch. The inbox's price bounds how much that can be.
+    pub inboxes: HashMap<LaneKey, Arc<Inbox>>,
     pub acceptances: Acceptances,
 }
 
@@ -75,6 +79,12 @@ impl State {
 
     pub fn set_lane(&mut self, lane: LaneKey, state: (LaneState, u64)) {
         self.lanes.insert(lane, state);
+    }
+
+    /// Forgets the entries that posted batches have answered. After [`State::set_lane`], whose tip goes with the cursor.
+    pub fn set_inbox_cursor(&mut self, lane: LaneKey, cursor: u64) {
+        let tip = self.lanes.get(&lane).map(|(state, _)| state.tip).unwrap_or_default();
+        Arc::make_mut(self.inboxes.entry(lane).or_default()).posted(cursor, tip);
     }
 
     pub fn latest_table(&self, app: AppId, table: B256) -> Option<&TableRecord> {
@@ -150,9 +160,20 @@ impl State {
                     self.table_updated(event, deployment, view, block).await?;
                 }
             }
+            (address, forced_inbox::RequestSubmitted::SIGNATURE_HASH) if address == contracts.forced_inbox => {
+                self.request_submitted(decode::<forced_inbox::RequestSubmitted>(log)?.try_into()?)?;
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// An entry that does not follow on the one before is an endpoint's omission: nothing may be built on it.
+    fn request_submitted(&mut self, forced: Forced) -> Result<(), Error> {
+        let lane = LaneKey { app: forced.app, lane: forced.lane };
+        let signed = SignedRequest { request: forced.request, signature: Bytes::new(), payload: forced.payload };
+        let inbox = Arc::make_mut(self.inboxes.entry(lane).or_default());
+        inbox.push(forced.index, signed).map_err(|gap| inconsistent(forced_inbox::RequestSubmitted::SIGNATURE, gap))
     }
 
     async fn app_created(

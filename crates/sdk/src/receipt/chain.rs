@@ -95,6 +95,7 @@ impl VerifiedReceipt {
 pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedReceipt, VerifyError> {
     let checked = check(receipt, &network.deployment().domain())?;
     let view = network.view().await?;
+    check_forced(&checked, network, &view).await?;
     let (app, program) = (checked.batch.app, checked.batch.program_id);
     let release = known(network.release(&view, app, program).await, || format!("release {program} of app {app}"))?;
     let app = known(network.app(&view, app).await, || format!("app {app}"))?;
@@ -110,6 +111,14 @@ pub async fn verify(receipt: &Receipt, network: &Network) -> Result<VerifiedRece
     let claim_age = view.call(app.profile, &profile::claimAgeCall {}).await?;
     let consumption = consumption(&checked, &release, standing, claim_age, view.block().timestamp);
     Ok(summarize(&checked, certificate, &app, facts, standing, consumption, *view.block()))
+}
+
+/// A request without a signature must be one that the chain recorded.
+async fn check_forced(checked: &CheckedReceipt, network: &Network, view: &Finalized) -> Result<(), VerifyError> {
+    if checked.forced && network.forced_index(view, checked.request_id().0).await?.is_none() {
+        return Err(Lie::NotForced.into());
+    }
+    Ok(())
 }
 
 /// Operators that did not accept a container program are not in its table, so what they sign adds nothing.
@@ -148,15 +157,17 @@ pub(super) fn consumption(
 ) -> Consumption {
     let until = u64::from(checked.batch.reference_timestamp) + u64::from(claim_age);
     let request = &checked.request;
+    // What came through the forced inbox stays good after its deadline.
+    let deadline = if checked.forced { u64::MAX } else { request.deadline };
     match standing {
         _ if !release.immediate => Consumption::NotImmediate,
         Standing::Displaced { .. } | Standing::Passed => Consumption::CannotBePosted,
-        Standing::Posted { recorded_at, .. } if !(request.time..=request.deadline).contains(&recorded_at) => {
+        Standing::Posted { recorded_at, .. } if !(request.time..=deadline).contains(&recorded_at) => {
             Consumption::RecordedOutsideRequest
         }
         _ if now > until => Consumption::EndedAt(until),
         Standing::Posted { certified_at: Some(_), .. } => Consumption::Until(until),
-        Standing::Waiting if now > request.deadline => Consumption::EndedAt(request.deadline),
+        Standing::Waiting if now > deadline => Consumption::EndedAt(deadline),
         Standing::Waiting | Standing::Posted { .. } => Consumption::AfterPost { until },
     }
 }

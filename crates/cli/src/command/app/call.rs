@@ -84,7 +84,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     }
     // The gateway is not believed either: the certificate must hold under the chain's own operator table.
     let verified = vouch_sdk::verify(&receipt, &network).await.map_err(|error| context.verify_failure(error))?;
-    show(arguments, output, &receipt, &verified)
+    show(arguments.output_file.as_deref(), output, &receipt, &verified)
 }
 
 impl Payload {
@@ -121,9 +121,14 @@ async fn newest_release(context: &Context, client: &Client, app: B256) -> Result
 }
 
 /// A certified failure of the program is an answer like any other: the platform did its part.
-fn show(arguments: &Arguments, output: &Output, receipt: &Receipt, verified: &VerifiedReceipt) -> Result<(), Failure> {
+pub fn show(
+    output_file: Option<&Path>,
+    output: &Output,
+    receipt: &Receipt,
+    verified: &VerifiedReceipt,
+) -> Result<(), Failure> {
     let status = status_name(verified.status);
-    if let Some(path) = &arguments.output_file {
+    if let Some(path) = output_file {
         write_output(path, &receipt.output)?;
     }
     if output.is_json() {
@@ -135,7 +140,7 @@ fn show(arguments: &Arguments, output: &Output, receipt: &Receipt, verified: &Ve
         output.data(&call, |_| String::new());
         return Ok(());
     }
-    if arguments.output_file.is_none() {
+    if output_file.is_none() {
         print_output(&receipt.output);
     }
     output.say(format!("status     {status}"));
