@@ -88,7 +88,8 @@ impl Shared {
 
     /// The executors of every app that this node has joined.
     pub fn executors(&self) -> Vec<Executor> {
-        self.executor.as_ref().map(|role| role.all()).unwrap_or_default()
+        let all = self.executor.as_ref().map(|role| role.all()).unwrap_or_default();
+        all.into_iter().map(|(_, executor)| executor).collect()
     }
 
     /// The executor of an app, if this node has joined it.
