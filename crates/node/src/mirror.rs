@@ -96,7 +96,7 @@ impl Mirror {
         let (mut wait, mut silence) = (POLL, Silence::default());
         loop {
             tokio::time::sleep(wait).await;
-            if let Some(seconds) = silence.report(self.silence().as_secs()) {
+            if let Some(seconds) = silence.observe(self.silence().as_secs()) {
                 tracing::warn!(seconds, block = self.head().number, "node.mirror.silent");
             }
             match self.follow().await {
@@ -276,7 +276,7 @@ const SILENCE_SECONDS_USUAL_MAX: u64 = 1_200;
 
 impl Silence {
     /// The seconds since the newest block, if they are to be told of now.
-    fn report(&mut self, seconds: u64) -> Option<u64> {
+    fn observe(&mut self, seconds: u64) -> Option<u64> {
         if seconds < self.last {
             self.longest = self.longest.max(self.last.min(SILENCE_SECONDS_USUAL_MAX));
             self.reported = false;
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn a_silence_is_told_of_once_and_when_it_is_longer_than_the_chains_own_pauses() {
         let mut silence = Silence::default();
-        let mut tell = |seconds: [u64; 4]| seconds.map(|seconds| silence.report(seconds));
+        let mut tell = |seconds: [u64; 4]| seconds.map(|seconds| silence.observe(seconds));
         assert_eq!(tell([0, 12, 31, 50]), [None, None, Some(31), None]);
         assert_eq!(tell([0, 20, 149, 151]), [None, None, None, Some(151)], "it paused for 50 s before");
         assert_eq!(tell([0, 151, 452, 454]), [None, None, None, Some(454)]);

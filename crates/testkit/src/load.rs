@@ -85,9 +85,10 @@ impl Load {
         let warm_up = self.hammer(warm_up).await?;
         let start = Instant::now();
         let calls = self.hammer(measure).await?;
+        let rate = calls as f64 / start.elapsed().as_secs_f64();
         // What was signed for this would be too old for what comes after it.
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok((calls as f64 / start.elapsed().as_secs_f64(), warm_up + calls))
+        Ok((rate, warm_up + calls))
     }
 
     /// The newest batch's place in its lane.
