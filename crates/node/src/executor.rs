@@ -135,11 +135,6 @@ impl ExecutorRole {
         self.executors.read().unwrap_or_else(PoisonError::into_inner).get(&app).cloned()
     }
 
-    /// The executors of every app that this operator has joined.
-    pub fn all(&self) -> Vec<Executor> {
-        self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
     pub async fn run(self: Arc<Self>) -> Result<(), Error> {
         let mut heads = self.mirror.heads();
         loop {
