@@ -86,12 +86,6 @@ impl Shared {
         self.executor.as_deref()
     }
 
-    /// The executors of every app that this node has joined.
-    pub fn executors(&self) -> Vec<Executor> {
-        let all = self.executor.as_ref().map(|role| role.all()).unwrap_or_default();
-        all.into_iter().map(|(_, executor)| executor).collect()
-    }
-
     /// The executor of an app, if this node has joined it.
     pub fn executor(&self, app: AppId) -> Option<Executor> {
         self.executor.as_ref()?.of(app)

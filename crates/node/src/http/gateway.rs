@@ -16,6 +16,7 @@ use vouch_compute::wire::SignedRequest;
 use vouch_core::RequestId;
 
 use super::answer::{Failure, body, call_error, json, parse};
+use crate::executor::ExecutorRole;
 use crate::metrics::variant_name;
 use crate::node::Shared;
 use crate::telemetry::context::continue_from;
@@ -94,7 +95,7 @@ pub async fn receipt(
 
 /// What executors hold is held for clients whom gateways ignore. One that cannot answer now says so in its log.
 async fn forced_receipt(shared: &Shared, id: RequestId) -> Option<gateway::receipt::Receipt> {
-    for executor in shared.executors() {
+    for (_, executor) in shared.executor_role().map(ExecutorRole::all).unwrap_or_default() {
         match executor.forced_receipt(id).await {
             Ok(Some(receipt)) => return Some(receipt),
             Ok(None) => {}
