@@ -123,6 +123,7 @@ check-generated: contracts ## Prove that the generated files in the repository a
 	$(BUILD)
 	$(VOUCH) openapi --check docs/openapi.json
 	$(VOUCH) reference --check docs/cli.md
+	$(VOUCH) metrics --check docs/metrics.md
 
 .PHONY: check-licences
 check-licences:

@@ -75,6 +75,8 @@ pub struct Shared {
     pub artifacts: Arc<ArtifactStore>,
     pub gateway: Option<Gateway>,
     pub watch: Arc<Watch>,
+    /// One search at a time: looking through a whole journal must not hold up those who write it.
+    pub searches: Arc<tokio::sync::Semaphore>,
     /// Of the roles' transactions.
     pub senders: Vec<Arc<sender::Counts>>,
     executor: Option<Arc<ExecutorRole>>,
@@ -131,6 +133,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         artifacts: Arc::clone(&parts.artifacts),
         gateway: gateway.as_ref().map(|role| role.gateway().clone()),
         watch: Arc::clone(&parts.watch),
+        searches: Arc::new(tokio::sync::Semaphore::new(1)),
         senders: senders.clone(),
         executor: executor.clone(),
     });

@@ -51,6 +51,8 @@ pub struct Node {
     pub url: String,
     pub pid: i32,
     pub config: PathBuf,
+    /// Where it serves its metrics.
+    pub metrics: String,
 }
 
 /// `.vouch-app.json`: an app that was deployed from a folder.
@@ -88,9 +90,22 @@ impl Cloud {
 
     /// As [`Cloud::start`], with further arguments of `vouch up`.
     pub async fn start_with(folder: &Path, outlive: bool, further: &[&str]) -> Result<Self> {
+        let add = |command: &mut std::process::Command| {
+            command.args(further);
+        };
+        Self::start_configured(folder, outlive, add).await
+    }
+
+    /// As [`Cloud::start`]; `configure` may add arguments of `vouch up` and the environment of its processes.
+    pub async fn start_configured(
+        folder: &Path,
+        outlive: bool,
+        configure: impl FnOnce(&mut std::process::Command),
+    ) -> Result<Self> {
         let binary = vouch_binary()?;
         let mut command = std::process::Command::new(&binary);
-        command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder).args(further);
+        command.args(["up", "--quiet", "--keep-going", "--dir"]).arg(folder);
+        configure(&mut command);
         if !outlive {
             end_with_parent(&mut command);
         }

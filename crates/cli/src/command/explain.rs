@@ -188,8 +188,8 @@ impl<'a> Search<'a> {
     fn take(&mut self, name: &str, explanation: Explanation, first: bool) {
         let Explanation { searched, entries, batches, .. } = explanation;
         if first {
-            let stores = if searched.stores.is_empty() { "no store".to_owned() } else { searched.stores.join(", ") };
-            self.searched.push(format!("{name}: {} entries of its journal, {stores}", searched.journal_entries));
+            let stores = if searched.stores.is_empty() { "none".to_owned() } else { searched.stores.join(", ") };
+            self.searched.push(format!("{name}: {} journal entries, stores: {stores}", searched.journal_entries));
         }
         for entry in entries {
             if !self.entries.iter().any(|told| told.node == name && told.entry == entry) {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::B256;
 use axum::Json;
@@ -13,6 +14,8 @@ use vouch_compute::lane::chain::ChainView;
 use super::answer::Failure;
 use crate::node::Shared;
 
+/// How long a search waits for the one before.
+const SEARCH_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Batches that one search finds in a store.
 const BATCHES_MAX: usize = 64;
 
@@ -33,7 +36,17 @@ pub async fn explain(
     let wanted: Wanted = id
         .parse()
         .map_err(|error: vouch_api::InvalidWanted| Failure::new(ProblemCode::InvalidRequest, error.to_string()))?;
-    let looked = tokio::task::spawn_blocking(move || look(&shared, &wanted)).await;
+    let searches = Arc::clone(&shared.searches);
+    let waiting = tokio::time::timeout(SEARCH_WAIT_MAX, searches.acquire_owned()).await;
+    let Ok(Ok(permit)) = waiting else {
+        return Err(Failure::new(ProblemCode::Busy, "other searches are under way"));
+    };
+    let looked = tokio::task::spawn_blocking(move || {
+        // Given back when the search ends, also if whoever asked has hung up.
+        let _permit = permit;
+        look(&shared, &wanted)
+    })
+    .await;
     let looked = looked.map_err(|error| error.to_string()).and_then(|found| found);
     looked.map(Json).map_err(|error| Failure::new(ProblemCode::Internal, error))
 }
@@ -45,8 +58,11 @@ fn look(shared: &Shared, wanted: &Wanted) -> Result<Explanation, String> {
         searched.stores.push("gateway".to_owned());
         batches.extend(in_gateway(shared, gateway, wanted).map_err(|error| error.to_string())?);
     }
-    for (app, executor) in shared.executor_role().map(|role| role.all()).unwrap_or_default() {
-        searched.stores.push(format!("executor of app {app}"));
+    let executors = shared.executor_role().map(|role| role.all()).unwrap_or_default();
+    if !executors.is_empty() {
+        searched.stores.push(format!("{} executors", executors.len()));
+    }
+    for (_, executor) in executors {
         batches.extend(in_executor(shared, &executor, wanted).map_err(|error| error.to_string())?);
     }
     batches.truncate(BATCHES_MAX);

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::timeout::TimeoutLayer;
 use vouch_chain::sender::Counts;
 use vouch_compute::lane::chain::ChainView;
 
@@ -16,6 +18,8 @@ use super::node::Metrics;
 use crate::mirror::Mirror;
 use crate::watch::Watch;
 
+/// How long one look may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The media type of OpenMetrics' text format.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -42,7 +46,8 @@ impl Sources {
 
 /// Serves nothing else.
 pub fn router(sources: Arc<Sources>) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(sources)
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT);
+    Router::new().route("/metrics", get(metrics)).layer(timeout).with_state(sources)
 }
 
 async fn metrics(State(sources): State<Arc<Sources>>) -> Response {

@@ -3,8 +3,10 @@
 
 mod acceptance;
 mod adversaries;
+mod collector;
 mod executor_lies;
 mod gateway_lies;
+mod observing;
 mod restore;
 mod world;
 

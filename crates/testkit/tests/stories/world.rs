@@ -41,9 +41,17 @@ pub async fn world_with(program: &str) -> World {
     world_of(|project| write_program(project, program)).await
 }
 
+/// The same; `configure` may add arguments of `vouch up` and the environment of its processes.
+pub async fn world_under(program: &str, configure: impl FnOnce(&mut std::process::Command)) -> World {
+    start(|project| write_program(project, program), configure).await
+}
+
 /// A fresh cloud with one of its roles lying, and an app that answers what it is sent.
 pub async fn world_with_adversary(name: &str) -> World {
-    start(|project| write_program(project, "echo"), &["--with-adversary", name]).await
+    let lying = |command: &mut std::process::Command| {
+        command.args(["--with-adversary", name]);
+    };
+    start(|project| write_program(project, "echo"), lying).await
 }
 
 fn write_program(project: &Path, program: &str) {
@@ -54,17 +62,17 @@ fn write_program(project: &Path, program: &str) {
 
 /// A fresh cloud with an app whose project `write` puts into its folder.
 pub async fn world_of(write: impl FnOnce(&Path)) -> World {
-    start(write, &[]).await
+    start(write, |_| {}).await
 }
 
-async fn start(write: impl FnOnce(&Path), further: &[&str]) -> World {
+async fn start(write: impl FnOnce(&Path), configure: impl FnOnce(&mut std::process::Command)) -> World {
     vouch_testkit::prepare();
     let turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("app");
     std::fs::create_dir(&project).unwrap();
     write(&project);
-    let cloud = Cloud::start_with(&folder.path().join("cloud"), false, further).await.unwrap();
+    let cloud = Cloud::start_configured(&folder.path().join("cloud"), false, configure).await.unwrap();
     let app = cloud.deploy(&project).await.unwrap();
     World { cloud, app, folder, _turn: turn }
 }

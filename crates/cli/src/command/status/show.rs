@@ -77,7 +77,7 @@ fn of_app(app: &AppView, status: &CloudStatus) -> Vec<String> {
     let mut lines = vec![format!(
         "app        {}  {ready}, table of {table} ({} old), {}, {} of the stake answers, {} must sign",
         app.app,
-        age(status.at, u64::from(table)),
+        age(status.chain.finalized_timestamp.unwrap_or(status.at), u64::from(table)),
         count(members, "operator"),
         percent(alive, total),
         percent(U256::from(app.threshold_bips), U256::from(10_000))
@@ -90,11 +90,11 @@ fn of_app(app: &AppView, status: &CloudStatus) -> Vec<String> {
 
 fn of_lane(lane: &LaneHealth) -> String {
     format!(
-        "  lane {:<4} posted up to {} (finalized), window {}, {} wait{}",
+        "  lane {:<4} posted up to {} (finalized), window {}, certified and not final: {}{}",
         lane.lane,
         lane.cursor,
         lane.window,
-        count(usize::try_from(lane.unposted).unwrap_or(usize::MAX), "certified batch").replace("batchs", "batches"),
+        lane.unposted,
         if lane.unposted == 0 { String::new() } else { format!(", the oldest for {} s", lane.unposted_age_seconds) },
     )
 }
