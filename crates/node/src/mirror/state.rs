@@ -328,6 +328,27 @@ mod tests {
         assert_eq!(state.releases.len(), 2);
     }
 
+    #[test]
+    fn entries_of_the_inbox_follow_on_each_other_until_they_are_answered() {
+        let mut state = State::default();
+        let lane = LaneKey { app: APP, lane: 1 };
+        let forced = |index| Forced {
+            app: APP,
+            lane: 1,
+            index,
+            request: vouch_core::Request { nonce: index, ..Default::default() },
+            payload: Bytes::new(),
+            fee: alloy_primitives::U256::ZERO,
+        };
+        state.request_submitted(forced(1)).unwrap();
+        assert!(state.request_submitted(forced(3)).is_err(), "an endpoint that left one out");
+        state.request_submitted(forced(2)).unwrap();
+        state.set_inbox_cursor(lane, 1);
+        let inbox = &state.inboxes[&lane];
+        assert_eq!(inbox.count(), 2);
+        assert!(inbox.get(1).is_none() && inbox.get(2).is_some());
+    }
+
     const APP: AppId = AppId(B256::repeat_byte(1));
     const CONTAINER: ProgramId = ProgramId(B256::repeat_byte(2));
 
