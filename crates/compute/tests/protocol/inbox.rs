@@ -12,10 +12,23 @@ const LATER: u64 = NOW + 100;
 /// Before the reference timestamp of the newest table.
 const OVERDUE: u64 = TABLE_TIME as u64 - 1;
 
+/// A seed block whose randomness executors know. It lies beyond the gateway's head, so the gateway leaves an entry with it alone.
+const SEED_BLOCK: u64 = 1_000;
+
+/// An entry that the honest gateway does not answer meanwhile.
+fn held(index: u64, payload: &[u8], deadline: u64) -> SignedRequest {
+    let mut entry = forced(index, payload, deadline);
+    entry.request.seed_block = SEED_BLOCK;
+    entry
+}
+
 /// A world whose inbox holds these; everyone runs.
 async fn with_inbox(entries: Vec<SignedRequest>) -> World {
     let world = World::start().await;
-    world.chain.change(|state| state.inbox = entries);
+    world.chain.change(|state| {
+        state.inbox = entries;
+        state.prevrandao.insert(SEED_BLOCK, alloy_primitives::B256::repeat_byte(7));
+    });
     world
 }
 
@@ -79,7 +92,7 @@ async fn an_entry_whose_deadline_passed_is_answered_all_the_same() {
 
 #[tokio::test]
 async fn a_batch_that_passes_over_an_overdue_entry() {
-    let world = with_inbox(vec![forced(1, b"ab", OVERDUE)]).await;
+    let world = with_inbox(vec![held(1, b"ab", OVERDUE)]).await;
     let call = request(1, b"xy");
     let passes = Refusal::PassesOver { index: 1 };
     for index in 0..4 {
@@ -88,13 +101,13 @@ async fn a_batch_that_passes_over_an_overdue_entry() {
     }
     let evidence = world.executor(0).evidence().unwrap();
     assert!(matches!(&evidence[..], [Evidence::RefusedProposal { refusal, .. }] if *refusal == passes));
-    let entry = forced(1, b"ab", OVERDUE);
+    let entry = held(1, b"ab", OVERDUE);
     propose(&world.executor(0), &batch(&[&entry, &call], 1, None)).await.unwrap();
 }
 
 #[tokio::test]
 async fn one_that_answers_another_entry_first_or_one_twice() {
-    let (first, second) = (forced(1, b"ab", LATER), forced(2, b"cd", LATER));
+    let (first, second) = (held(1, b"ab", LATER), held(2, b"cd", LATER));
     let world = with_inbox(vec![first.clone(), second.clone()]).await;
     assert_eq!(refused(&world, &[&second], 1).await, Refusal::InboxOrder { index: 1 });
     assert_eq!(refused(&world, &[&second, &first], 2).await, Refusal::InboxOrder { index: 1 });
@@ -110,7 +123,7 @@ async fn one_that_answers_another_entry_first_or_one_twice() {
 
 #[tokio::test]
 async fn a_cursor_that_does_not_count_the_answers() {
-    let entry = forced(1, b"ab", LATER);
+    let entry = held(1, b"ab", LATER);
     let world = with_inbox(vec![entry.clone()]).await;
     let wrong = Refusal::WrongHeader("inboxCursor".into());
     assert_eq!(refused(&world, &[&request(1, b"xy")], 1).await, wrong, "an entry passed off as answered");
@@ -126,18 +139,18 @@ async fn a_cursor_that_does_not_count_the_answers() {
 #[tokio::test]
 async fn an_entry_that_no_finalized_block_shows() {
     let world = with_inbox(vec![]).await;
-    let entry = forced(1, b"ab", LATER);
+    let entry = held(1, b"ab", LATER);
     assert_eq!(refused(&world, &[&entry], 1).await, Refusal::NotSubmitted);
     assert_eq!(execute(&world.executor(0), vec![entry.clone()]).await, [Err(Refusal::NotSubmitted)]);
     assert!(Refusal::NotSubmitted.is_transient(), "the executor's view may only be behind");
     // After the reorganization another request has the place.
-    world.chain.change(|state| state.inbox = vec![forced(1, b"xy", LATER)]);
+    world.chain.change(|state| state.inbox = vec![held(1, b"xy", LATER)]);
     assert_eq!(refused(&world, &[&entry], 1).await, Refusal::NotSubmitted);
 }
 
 #[tokio::test]
 async fn an_entry_without_its_payload() {
-    let entry = forced(1, b"ab", LATER);
+    let entry = held(1, b"ab", LATER);
     let world = with_inbox(vec![entry.clone()]).await;
     let bare = SignedRequest { payload: Bytes::new(), ..entry };
     assert_eq!(execute(&world.executor(0), vec![bare.clone()]).await, [Err(Refusal::WrongPayload)]);
@@ -149,7 +162,7 @@ async fn an_entry_without_its_payload() {
 /// have to repeat it.
 #[tokio::test]
 async fn a_signed_request_with_a_nonce_of_the_inbox() {
-    let entry = forced(1, b"ab", LATER);
+    let entry = held(1, b"ab", LATER);
     let world = with_inbox(vec![entry.clone()]).await;
     let copy = sign(entry.request.clone(), b"ab");
     let reserved = Refusal::ReservedNonce(entry.request.nonce);
@@ -163,7 +176,7 @@ async fn a_signed_request_with_a_nonce_of_the_inbox() {
 /// Slots that a skip frees were never posted: their entries are still to be answered.
 #[tokio::test]
 async fn an_entry_of_a_skipped_batch_is_answered_again() {
-    let entry = forced(1, b"ab", LATER);
+    let entry = held(1, b"ab", LATER);
     let world = with_inbox(vec![entry.clone()]).await;
     let lost = batch(&[&entry], 1, None);
     propose(&world.executor(0), &lost).await.unwrap();
