@@ -81,11 +81,6 @@ impl Callers {
         spans.filter(|span| !span.is_disabled()).take(max).collect()
     }
 
-    /// How many calls are under way.
-    pub fn count(&self) -> usize {
-        self.lock().len()
-    }
-
     /// Ends a call for everyone who waits for it.
     pub fn settle(&self, id: RequestId, outcome: CallOutcome) {
         if let Some(waits) = self.lock().remove(&id) {
