@@ -40,9 +40,7 @@ fn rival(network: &Network) -> Option<ProposeCall> {
         _ => registry.cursor + scheduler.range(1..u64::from(WINDOW) + 2),
     };
     let parent = parent(network, &known, sequence);
-    let requests: Vec<SignedRequest> = network.history.facts(|facts| facts.requests.values().cloned().collect());
-    let count = scheduler.range(1..3) as usize;
-    let chosen: Vec<_> = scheduler.random(|random| requests.choose_multiple(random, count).cloned().collect());
+    let chosen = requests(network);
     if chosen.is_empty() {
         return None;
     }
@@ -52,6 +50,19 @@ fn rival(network: &Network) -> Option<ProposeCall> {
     }
     let data = BatchData::new(entries).ok()?;
     Some(signed(sequence, parent, reference_timestamp, &data))
+}
+
+/// Requests that were made before, and new ones of clients that are in it too: executors without memory run only what is new.
+fn requests(network: &Network) -> Vec<SignedRequest> {
+    let (scheduler, history) = (&network.scheduler, &network.history);
+    if scheduler.chance(0.5) {
+        let signed = request(scheduler.range(10_000..1_000_000_000), network.chain.true_time());
+        history.facts(|facts| facts.requests.insert(signed.request.id(), signed.clone()));
+        return vec![signed];
+    }
+    let known: Vec<SignedRequest> = history.facts(|facts| facts.requests.values().cloned().collect());
+    let count = scheduler.range(1..3) as usize;
+    scheduler.random(|random| known.choose_multiple(random, count).cloned().collect())
 }
 
 /// Most are of the sequence before, so that chains of lies come about.

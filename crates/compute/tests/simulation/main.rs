@@ -119,6 +119,8 @@ fn everything_holds_under_every_seed() {
                 while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < last) {
                     let wrongs = wrongs(seed, false);
                     if !wrongs.is_empty() {
+                        // At once, because a long run may be stopped before its end.
+                        eprintln!("seed {seed}:\n  {}", wrongs.join("\n  "));
                         failed.lock().unwrap().push((seed, wrongs));
                     }
                 }
