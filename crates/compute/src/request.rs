@@ -71,7 +71,7 @@ impl Rules {
 
     /// The forced inbox's nonces are its own: else a request could be answered before the entry that it copies.
     fn check_nonce(&self, request: &Request) -> Result<(), Refusal> {
-        if request.nonce < inbox::NONCE_FIRST { Ok(()) } else { Err(Refusal::ReservedNonce(request.nonce)) }
+        if request.nonce < vouch_core::FORCED_NONCE_FIRST { Ok(()) } else { Err(Refusal::ReservedNonce(request.nonce)) }
     }
 
     fn check_time(&self, request: &Request) -> Result<(), Refusal> {

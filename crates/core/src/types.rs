@@ -12,6 +12,10 @@ mod program;
 pub use batch::{Batch, Exchange, Status, UnknownStatus};
 pub use program::{Limits, Program};
 
+/// The first nonce of those that only the forced inbox gives. No signed request has one, so none can be answered in the place of
+/// an entry.
+pub const FORCED_NONCE_FIRST: u64 = 1 << 63;
+
 /// What a client asks for. The client signs [`Request::digest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {

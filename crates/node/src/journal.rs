@@ -45,7 +45,8 @@ impl Journal {
             let oldest = ring.front().map_or(0, |entry| entry.at_ms);
             let since = [searched.journal_since_ms, oldest].into_iter().filter(|at| *at > 0).min();
             searched.journal_since_ms = since.unwrap_or_default();
-            found.extend(ring.iter().rev().filter(|entry| wanted.is_in(entry)).take(FOUND_MAX).cloned());
+            let newest: Vec<_> = ring.iter().rev().filter(|entry| wanted.is_in(entry)).take(FOUND_MAX).collect();
+            found.extend(newest.into_iter().rev().cloned());
         }
         found.sort_by_key(|entry| entry.at_ms);
         found.drain(..found.len().saturating_sub(FOUND_MAX));

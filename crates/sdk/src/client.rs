@@ -9,7 +9,7 @@ use vouch_api::{
     Answered, AppView, CallRequest, Clock, Explanation, Health, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt,
     Status, TraceParent, Wanted,
 };
-use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
+use vouch_core::{AppId, Domain, FORCED_NONCE_FIRST, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::http::{Ask, Error, Http};
 use crate::receipt::{Lie, check};
@@ -178,7 +178,7 @@ impl Client {
             app: AppId(app),
             program_id: ProgramId(program),
             client: signer.address(),
-            nonce: rand::rngs::OsRng.next_u64(),
+            nonce: rand::rngs::OsRng.next_u64() % FORCED_NONCE_FIRST,
             payload_hash: pages::root(payload),
             time,
             seed_block: options.seed_block,

@@ -53,9 +53,9 @@ impl Forced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lane::inbox::NONCE_FIRST;
     use crate::wire::SignedRequest;
     use alloy_primitives::{B256, Bytes};
+    use vouch_core::FORCED_NONCE_FIRST;
     use vouch_core::Request;
 
     const LIMITS: Limits = Limits { queue_max: 9, queue_bytes_max: 9, batch_max: 3, batch_bytes_max: 10 };
@@ -65,7 +65,7 @@ mod tests {
         let mut inbox = Inbox::default();
         for (index, (program, seed_block, length)) in (1..).zip(entries) {
             let program_id = ProgramId(B256::repeat_byte(*program));
-            let nonce = NONCE_FIRST + index;
+            let nonce = FORCED_NONCE_FIRST + index;
             let request = Request { program_id, nonce, seed_block: *seed_block, ..Request::default() };
             let signed = SignedRequest { request, signature: Bytes::new(), payload: vec![0; *length].into() };
             inbox.push(index, signed).unwrap();

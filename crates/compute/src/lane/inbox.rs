@@ -16,9 +16,6 @@ use vouch_core::{AppId, Batch, BatchHash, Origin, RequestId};
 use super::chain::ChainView;
 use crate::wire::{Refusal, SignedRequest};
 
-/// The first nonce of the inbox. No signed request has one from here on, so none can be answered in an entry's place.
-pub const NONCE_FIRST: u64 = 1 << 63;
-
 /// One entry.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -146,7 +143,7 @@ mod tests {
     use vouch_core::Request;
 
     fn signed(index: u64, deadline: u64) -> SignedRequest {
-        let request = Request { nonce: NONCE_FIRST + index, deadline, ..Request::default() };
+        let request = Request { nonce: vouch_core::FORCED_NONCE_FIRST + index, deadline, ..Request::default() };
         SignedRequest { request, signature: Bytes::new(), payload: Bytes::new() }
     }
 

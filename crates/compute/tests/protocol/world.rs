@@ -17,7 +17,7 @@ use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::chain::{
     Acceptance, AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
 };
-use vouch_compute::lane::inbox::{Inbox, NONCE_FIRST};
+use vouch_compute::lane::inbox::Inbox;
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::machine::Machine;
 use vouch_compute::wire::{
@@ -458,7 +458,7 @@ pub fn request(nonce: u64, payload: &[u8]) -> SignedRequest {
 /// An entry of the forced inbox, the `index`th.
 pub fn forced(index: u64, payload: &[u8], deadline: u64) -> SignedRequest {
     let request = request(0, payload).request;
-    let request = Request { nonce: NONCE_FIRST + index, deadline, ..request };
+    let request = Request { nonce: vouch_core::FORCED_NONCE_FIRST + index, deadline, ..request };
     SignedRequest { request, signature: Bytes::new(), payload: Bytes::copy_from_slice(payload) }
 }
 

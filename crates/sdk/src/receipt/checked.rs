@@ -35,9 +35,6 @@ impl CheckedReceipt {
     }
 }
 
-/// The first nonce that the forced inbox gives.
-const FORCED_NONCE_FIRST: u64 = 1 << 63;
-
 /// Checks everything about a receipt that needs no chain.
 ///
 /// # Errors
@@ -87,7 +84,7 @@ fn check_request(
 
 /// Whether the receipt says that the request came through the forced inbox. No client signs nonces of the inbox.
 fn is_forced(receipt: &Receipt, request: &Request) -> bool {
-    receipt.client_signature.is_empty() && request.nonce >= FORCED_NONCE_FIRST
+    receipt.client_signature.is_empty() && request.nonce >= vouch_core::FORCED_NONCE_FIRST
 }
 
 /// What was asked, read and answered is what the hashes say.
