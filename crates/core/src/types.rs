@@ -7,9 +7,11 @@ use crate::ids::{AppId, ProgramId, RequestId};
 use crate::words::{TypeString, Words};
 
 mod batch;
+mod charge;
 mod program;
 
 pub use batch::{Batch, Exchange, Status, UnknownStatus};
+pub use charge::Charge;
 pub use program::{Limits, Program};
 
 /// The first nonce of those that only the forced inbox gives. No signed request has one, so none can be answered in the place of
