@@ -69,6 +69,7 @@ artifacts! {
     BN254_CERTIFICATE_VERIFIER "BN254CertificateVerifier",
     DELEGATION_MANAGER "DelegationManager",
     DEMO_TOKEN "DemoToken",
+    ENDPOINTS "Endpoints",
     EQUIVOCATION_SLASHER "EquivocationSlasher",
     FORCED_INBOX "ForcedInbox",
     FEE_VAULT "FeeVault",

@@ -26,6 +26,7 @@ bindings! {
     app_controller IAppController "../../contracts/abi/IAppController.json",
     batch_registry IBatchRegistry "../../contracts/abi/IBatchRegistry.json",
     delegation_manager IDelegationManager "../../contracts/abi/IDelegationManager.json",
+    endpoints IEndpoints "../../contracts/abi/IEndpoints.json",
     equivocation_slasher IEquivocationSlasher "../../contracts/abi/IEquivocationSlasher.json",
     forced_inbox IForcedInbox "../../contracts/abi/IForcedInbox.json",
     fee_vault IFeeVault "../../contracts/abi/IFeeVault.json",

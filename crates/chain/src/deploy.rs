@@ -155,7 +155,8 @@ impl Deployer<'_> {
             at.key_registrar,
             parameters::FEE_DEADLINE_SECONDS,
         );
-        self.create(&code::FEE_VAULT, at.fee_vault, &fees).await
+        self.create(&code::FEE_VAULT, at.fee_vault, &fees).await?;
+        self.create(&code::ENDPOINTS, at.endpoints, &()).await
     }
 
     /// The local cloud's tokens, each with its strategy, open for deposits.

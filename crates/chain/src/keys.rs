@@ -15,6 +15,7 @@ pub use bls::{create_bls, read_bls, write_bls};
 pub use cipher::Cost;
 pub use ecdsa::{create_ecdsa, read_ecdsa, write_ecdsa};
 pub use error::Error;
+pub use file::{read_private, write_private};
 pub use password::{Password, PasswordSource};
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::sender::{Confirmed, Sender};
 mod apps;
 mod batches;
 mod consume;
+mod endpoints;
 mod evidence;
 mod fees;
 mod inbox;

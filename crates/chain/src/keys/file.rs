@@ -9,7 +9,10 @@ use super::error::Error;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads a small file that only its owner may read.
-pub(super) fn read_private(path: &Path) -> Result<Vec<u8>, Error> {
+///
+/// # Errors
+/// [`Error::TooOpen`] when others may read it.
+pub fn read_private(path: &Path) -> Result<Vec<u8>, Error> {
     let file = File::open(path).map_err(|source| Error::io(path, source))?;
     let mode = file.metadata().map_err(|source| Error::io(path, source))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -24,7 +27,10 @@ pub(super) fn read_private(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Writes a new file that only its owner may read; durable when this returns. Never overwrites.
-pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Exists`] when there is one.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = created.map_err(|source| match source.kind() {
         ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },

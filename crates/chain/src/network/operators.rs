@@ -52,6 +52,15 @@ impl Network {
         view.call(self.contracts().delegation_manager, &delegation_manager::isOperatorCall { operator }).await
     }
 
+    /// Whether the account is an operator in the newest block: for whoever registers, and for no decision.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn is_operator_now(&self, operator: Address) -> Result<bool, Error> {
+        let call = delegation_manager::isOperatorCall { operator };
+        self.chain.latest_call(self.contracts().delegation_manager, &call).await
+    }
+
     /// Everybody who has registered as an operator, in that order.
     ///
     /// # Errors

@@ -63,6 +63,15 @@ impl Network {
         view.call(self.contracts().strategy_manager, &call).await
     }
 
+    /// The shares that `staker` deposited, in the newest block: for whoever deposits, and for no decision.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn deposited_now(&self, staker: Address, strategy: Address) -> Result<U256, Error> {
+        let call = strategy_manager::stakerDepositSharesCall { staker, strategy };
+        self.chain.latest_call(self.contracts().strategy_manager, &call).await
+    }
+
     /// Delegates all of the sender's stake to an operator that asks for no approval.
     ///
     /// # Errors
