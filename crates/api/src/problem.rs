@@ -36,6 +36,8 @@ pub enum ProblemCode {
     NotReady,
     /// The node cannot reach its chain.
     ChainUnreachable,
+    /// The route is for operators and gateways, with their registered transport keys.
+    NotAPeer,
     /// There is nothing under this name here.
     NotFound,
     /// A fault of the node itself.
@@ -53,6 +55,7 @@ impl ProblemCode {
             | Self::WrongSignature => 400,
             Self::PaymentRequired => 402,
             Self::UnknownApp | Self::UnknownProgram | Self::NotFound => 404,
+            Self::NotAPeer => 403,
             Self::NotAccepted => 409,
             Self::PayloadTooLarge => 413,
             Self::DigestMismatch => 422,

@@ -1,10 +1,12 @@
 //! The configuration of a node: one typed tree, unknown keys refused, defaults in one place.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use vouch_chain::endpoint::EndpointUrl;
 
 /// Peers in one configuration.
 const PEERS_MAX: usize = 1_024;
@@ -27,6 +29,8 @@ pub struct Config {
     pub gateway: Option<GatewayConfig>,
     /// Required for the role `executor`.
     pub executor: Option<ExecutorConfig>,
+    /// TLS with this node's transport key; without it the node listens to its own machine alone, in the clear.
+    pub tls: Option<TlsConfig>,
     /// What it shows of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -133,6 +137,16 @@ pub enum LogFormat {
     Json,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The node's transport key (PEM, mode 600); made at the first start. Default: `transport-key.pem` in `data_dir`.
+    pub key_file: Option<PathBuf>,
+    /// Whether urls that others registered on chain may lie in private networks, which this machine reaches and they do not.
+    #[serde(default)]
+    pub private_peers: bool,
+}
+
 /// Another node of the cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,6 +224,7 @@ impl Config {
             paths.extend(executor.cache_dir.as_mut());
             paths.extend(executor.policy.as_mut());
         }
+        paths.extend(self.tls.as_mut().and_then(|tls| tls.key_file.as_mut()));
         for path in paths {
             *path = folder.join(&path);
         }
@@ -239,8 +254,35 @@ impl Config {
         if self.peers.len() > PEERS_MAX {
             return invalid("peers: at most 1024");
         }
+        if self.tls.is_none() && !is_this_machine(&self.listen) {
+            return invalid(
+                "listen: without a [tls] section only an address of this machine itself, as 127.0.0.1:7000, is served; add [tls]",
+            );
+        }
+        let sources = self.executor.iter().flat_map(|executor| &executor.artifact_sources);
+        for url in self.peers.iter().map(|peer| &peer.url).chain(sources) {
+            check_url(url).map_err(|message| Error::Invalid { path: path.to_owned(), message })?;
+        }
         Ok(())
     }
+}
+
+/// Whether `host:port` names this machine by a loopback address.
+fn is_this_machine(address: &str) -> bool {
+    let named = address.rsplit_once(':').is_some_and(|(host, _)| host == "localhost");
+    named || address.parse::<SocketAddr>().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+}
+
+/// In the clear only this machine itself is called.
+fn check_url(text: &str) -> Result<(), String> {
+    if let Some(rest) = text.strip_prefix("http://") {
+        let authority = rest.trim_end_matches('/');
+        if is_this_machine(authority) {
+            return Ok(());
+        }
+        return Err(format!("`{text}`: http:// is for this machine alone (127.0.0.1 with a port); write https://"));
+    }
+    EndpointUrl::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Reads TOML into a type that refuses unknown keys.
@@ -329,5 +371,24 @@ mod tests {
     fn a_file_that_is_no_toml_is_refused_with_its_place() {
         let error = load("roles = [").unwrap_err();
         assert!(error.to_string().contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn in_the_clear_only_this_machine_is_served_and_called() {
+        let error = load(&EXECUTOR.replace("127.0.0.1:0", "0.0.0.0:7000")).unwrap_err();
+        assert!(error.to_string().contains("[tls]"), "{error}");
+        load(&format!("{}\n[tls]", EXECUTOR.replace("127.0.0.1:0", "0.0.0.0:7000"))).unwrap();
+        let peer = |url: &str| {
+            let peer = format!("[[peers]]\naddress = \"0x0101010101010101010101010101010101010101\"\nurl = \"{url}\"");
+            load(&format!("{EXECUTOR}\n{peer}"))
+        };
+        for url in ["http://127.0.0.1:7001", "http://[::1]:7001/", "https://10.0.0.1:7001", "https://node.example"] {
+            peer(url).unwrap();
+        }
+        for url in
+            ["http://10.0.0.1:7001", "http://127.0.0.1@node.example:1", "http://127.0.0.1.example:7001", "ftp://x"]
+        {
+            assert!(peer(url).is_err(), "{url}");
+        }
     }
 }

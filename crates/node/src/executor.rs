@@ -79,7 +79,7 @@ impl ExecutorRole {
             driver,
             Arc::clone(&parts.artifacts),
             (config.artifact_sources.clone(), Registries::new(config.registries.clone())),
-            parts.http.clone(),
+            Arc::clone(&parts.peers),
         );
         let policy = config.policy.as_deref().map_or(Ok(Policy::default()), Policy::load)?;
         let mirror = Arc::clone(&parts.mirror);

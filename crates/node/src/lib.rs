@@ -22,6 +22,7 @@ pub mod policy;
 pub mod programs;
 mod registries;
 pub mod telemetry;
+pub mod tls;
 pub mod watch;
 
 pub use http::openapi_document;

@@ -18,6 +18,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use vouch_chain::bindings::batch_registry;
+use vouch_chain::endpoint::Endpoint;
 use vouch_chain::follower::RedbCursor;
 use vouch_chain::{Chain, Cursor, CursorStore, Deployment, Error, Fault, Finalized, FinalizedClock};
 use vouch_compute::fees::{Deposit, Price};
@@ -131,6 +132,7 @@ impl Mirror {
             addresses.certificate_verifier,
             addresses.forced_inbox,
             addresses.fee_vault,
+            addresses.endpoints,
         ];
         let from = self.read().next_block(self.deployment.start_block);
         let logs = view.logs(&followed, &[], from, view.block().number).await?;
@@ -258,6 +260,19 @@ impl Mirror {
     /// App and operator of a BLS key that was in some table.
     pub fn owner_of(&self, operator: OperatorId) -> Option<(AppId, Address)> {
         self.read().operators.get(&operator).copied()
+    }
+
+    /// Where the account's node answers and by which keys; none if it has no endpoint that may be called.
+    pub fn endpoint(&self, account: Address) -> Option<Endpoint> {
+        self.read().endpoints.get(&account).cloned()
+    }
+
+    /// Whether `account` takes part in the protocol of `app`, or of any app: as an operator in a table, or with a lane.
+    pub fn is_peer(&self, app: Option<AppId>, account: Address) -> bool {
+        let state = self.read();
+        let concerns = |of: AppId| app.is_none_or(|app| app == of);
+        let operates = state.operators.values().any(|(of, address)| concerns(*of) && *address == account);
+        operates || state.lanes.iter().any(|(lane, (state, _))| concerns(lane.app) && state.gateway == account)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -22,7 +22,8 @@ use crate::gateway::GatewayRole;
 use crate::http;
 use crate::metrics::{self, Catalogue};
 use crate::mirror::{Mirror, can_wait};
-use crate::peers::HttpPeers;
+use crate::peers::{HttpPeers, Transport};
+use crate::tls::{self, Connection, Identity, TlsListener};
 use crate::watch::Watch;
 
 /// How long connecting to another node may take.
@@ -38,6 +39,9 @@ const CHAIN_PATIENCE: Duration = Duration::from_secs(60);
 const METRICS_LISTEN: &str = "127.0.0.1:9464";
 /// Says that they are not.
 const METRICS_OFF: &str = "off";
+
+/// The transport key in `data_dir`, unless the configuration names another place.
+pub const TRANSPORT_KEY_FILE: &str = "transport-key.pem";
 
 /// Why a node does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,8 @@ pub enum Error {
     Artifacts(#[from] vouch_compute::artifact::Error),
     #[error("there is no structured reference string for this chain")]
     Srs(#[from] vouch_coding::srs::Error),
+    #[error(transparent)]
+    Transport(#[from] tls::identity::Error),
     #[error("{what} failed")]
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
@@ -99,9 +105,10 @@ pub struct Parts {
     pub mirror: Arc<Mirror>,
     pub network: Network,
     pub peers: Arc<HttpPeers>,
+    /// The node's transport key, if it speaks TLS.
+    pub identity: Option<Arc<Identity>>,
     pub artifacts: Arc<ArtifactStore>,
     pub srs: Arc<Srs>,
-    pub http: reqwest::Client,
     pub data_dir: PathBuf,
     pub watch: Arc<Watch>,
 }
@@ -154,10 +161,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
     let mirror = Arc::clone(&parts.mirror);
     tasks.spawn(async move { Ok(mirror.run().await?) });
-    tasks.spawn(async move {
-        let served = axum::serve(listener, http::router(shared)).await;
-        served.map_err(|source| Error::Io { what: "serving HTTP".to_owned(), source })
-    });
+    parts.peers.call_for(address);
+    tasks.spawn(serve(listener, shared, parts.identity.clone()));
     if let Some(role) = gateway {
         tasks.spawn(role.run());
     }
@@ -170,6 +175,25 @@ pub async fn run(config: Config) -> Result<(), Error> {
         Some(Ok(Err(error))) => Err(error),
         Some(Err(error)) => Err(Error::Http(format!("a part of the node failed: {error}"))),
     }
+}
+
+/// Answers others: over TLS with the node's transport key, or without one in the clear, which the configuration allows for
+/// this machine's own address alone.
+async fn serve(listener: TcpListener, shared: Arc<Shared>, identity: Option<Arc<Identity>>) -> Result<(), Error> {
+    let failed = |source| Error::Io { what: "serving HTTP".to_owned(), source };
+    let service = http::router(shared).into_make_service_with_connect_info::<Connection>();
+    let Some(identity) = identity else { return axum::serve(listener, service).await.map_err(failed) };
+    let config = tls::server::server_config(&identity).map_err(|error| Error::Http(error.to_string()))?;
+    let listener = TlsListener::new(listener, config, tls::server::Limits::default()).map_err(failed)?;
+    tracing::info!(transport_key = %identity.transport_key(), "node.tls.serve");
+    axum::serve(listener, service).await.map_err(failed)
+}
+
+/// The node's transport key; none without a `[tls]` section.
+fn identity(config: &Config) -> Result<Option<Arc<Identity>>, Error> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    let path = tls.key_file.clone().unwrap_or_else(|| config.data_dir.join(TRANSPORT_KEY_FILE));
+    Ok(Some(Arc::new(Identity::open_or_create(&path)?)))
 }
 
 /// Where metrics are served; none if that is not wanted, or if nothing was said about it and the usual port is taken.
@@ -194,6 +218,7 @@ async fn metrics_listener(config: &TelemetryConfig) -> Result<Option<TcpListener
 async fn parts(config: &Config, catalogue: &mut Catalogue) -> Result<Parts, Error> {
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| Error::Io { what: format!("creating {}", config.data_dir.display()), source })?;
+    let identity = identity(config)?;
     let deployment = Deployment::load(&config.chain.deployment)?;
     let chain = connect(&config.chain.rpc).await?;
     let network = Network::new(chain.clone(), deployment.clone())?;
@@ -215,15 +240,17 @@ async fn parts(config: &Config, catalogue: &mut Catalogue) -> Result<Parts, Erro
             Kind::Container => "container",
         })
     };
+    let private_peers = config.tls.as_ref().is_some_and(|tls| tls.private_peers);
+    let transport = identity.clone().map(|identity| Transport { identity, private_peers });
     Ok(Parts {
         watch: Arc::new(Watch::new(catalogue, driver_of)),
-        peers: Arc::new(HttpPeers::new(Arc::clone(&mirror), &config.peers, http.clone())),
+        peers: Arc::new(HttpPeers::new(Arc::clone(&mirror), &config.peers, http, transport)),
+        identity,
         artifacts: Arc::new(ArtifactStore::open(config.data_dir.join("artifacts"))?),
         data_dir: config.data_dir.clone(),
         network,
         mirror,
         srs,
-        http,
     })
 }
 

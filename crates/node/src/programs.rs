@@ -15,6 +15,7 @@ use vouch_compute::program::{Interface, Kind, Limits, Program};
 use vouch_core::{AppId, Program as Named, ProgramId};
 
 use crate::mirror::Mirror;
+use crate::peers::HttpPeers;
 use crate::registries::Registries;
 
 /// Programs kept ready; the least recently used is dropped beyond.
@@ -63,7 +64,7 @@ pub struct ProgramStore {
     artifacts: Arc<ArtifactStore>,
     sources: Vec<String>,
     registries: Registries,
-    http: reqwest::Client,
+    peers: Arc<HttpPeers>,
     runtime: Handle,
     /// By program alone: what is ready is the same, whichever app's release it was made from.
     loaded: Mutex<HashMap<ProgramId, Entry>>,
@@ -77,16 +78,16 @@ struct Entry {
 }
 
 impl ProgramStore {
-    /// `sources` are the base URLs of nodes that serve artifacts, `registries` those that images may be fetched from.
+    /// `sources` are the base URLs of nodes that serve artifacts, besides the gateways of lanes; `registries` those that images may be fetched from.
     pub fn new(
         mirror: Arc<Mirror>,
         driver: DriverSet,
         artifacts: Arc<ArtifactStore>,
         (sources, registries): (Vec<String>, Registries),
-        http: reqwest::Client,
+        peers: Arc<HttpPeers>,
     ) -> Self {
         let (runtime, loaded) = (Handle::current(), Mutex::default());
-        Self { mirror, driver, artifacts, sources, registries, http, runtime, loaded }
+        Self { mirror, driver, artifacts, sources, registries, peers, runtime, loaded }
     }
 
     fn entry(&self, program: ProgramId) -> Entry {
@@ -145,7 +146,9 @@ impl ProgramStore {
 
     async fn fetch(&self, digest: B256) -> Result<(), String> {
         let mut tried = Vec::new();
-        for source in &self.sources {
+        let mut sources = self.sources.clone();
+        sources.extend(self.peers.gateway_bases().into_iter().filter(|base| !self.sources.contains(base)));
+        for source in &sources {
             match self.fetch_from(source, digest).await {
                 Ok(bytes) => match self.artifacts.put(digest, &bytes) {
                     Ok(_) => return Ok(()),
@@ -159,7 +162,8 @@ impl ProgramStore {
 
     async fn fetch_from(&self, source: &str, digest: B256) -> Result<Vec<u8>, String> {
         let url = format!("{}/v1/artifacts/{digest}", source.trim_end_matches('/'));
-        let answer = self.http.get(url).timeout(FETCH_TIMEOUT).send().await.map_err(|error| error.to_string())?;
+        let client = self.peers.client_for(source)?;
+        let answer = client.get(url).timeout(FETCH_TIMEOUT).send().await.map_err(|error| error.to_string())?;
         if !answer.status().is_success() {
             return Err(format!("status {}", answer.status()));
         }

@@ -63,6 +63,7 @@ fn failure(error: &vouch_node::Error) -> Failure {
             Failure::input(message, "mend the configuration file; docs/configuration.md names every key")
         }
         Error::Keys(_) => Failure::input(message, "check the paths of keystore and password file in the configuration"),
+        Error::Transport(_) => Failure::input(message, "check `tls.key_file`: a private key in PEM form with mode 600"),
         Error::Chain(_) => Failure::chain(message, "check `chain.rpc` and `chain.deployment` in the configuration"),
         Error::Gateway(_) | Error::Executor { .. } | Error::Artifacts(_) => Failure::host(
             message,

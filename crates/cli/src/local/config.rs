@@ -84,6 +84,7 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
         listen: format!("127.0.0.1:{}", node.port),
         chain: ChainConfig { rpc: rpc.to_owned(), deployment: PathBuf::from(DEPLOYMENT_FILE) },
         peers: others.map(|other| Peer { address: other.address, url: other.url() }).collect(),
+        tls: None,
         gateway: is_gateway.then(|| GatewayConfig {
             keystore: keystore_of(&node.name),
             password_file: PathBuf::from(PASSWORD_FILE),

@@ -5,8 +5,9 @@ use alloy::rpc::types::Log;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
 use vouch_chain::bindings::{
-    app_controller, batch_registry, fee_vault, forced_inbox, key_registrar, profile, verifier,
+    app_controller, batch_registry, endpoints, fee_vault, forced_inbox, key_registrar, profile, verifier,
 };
+use vouch_chain::endpoint::Endpoint;
 use vouch_chain::network::Forced;
 use vouch_chain::{Deployment, Error, Finalized};
 use vouch_compute::lane::chain::{Acceptance, AppState, Head, Release, Table};
@@ -67,6 +68,8 @@ pub struct State {
     pub acceptances: Acceptances,
     /// Shared with the copies of this state until it changes: there may be many clients.
     pub fees: Arc<Fees>,
+    /// By account, as finalized; each costs its account a transaction.
+    pub endpoints: HashMap<Address, Endpoint>,
 }
 
 impl State {
@@ -168,6 +171,9 @@ impl State {
             (address, forced_inbox::RequestSubmitted::SIGNATURE_HASH) if address == contracts.forced_inbox => {
                 self.request_submitted(decode::<forced_inbox::RequestSubmitted>(log)?.try_into()?)?;
             }
+            (address, endpoints::EndpointSet::SIGNATURE_HASH) if address == contracts.endpoints => {
+                self.endpoint_set(&decode::<endpoints::EndpointSet>(log)?);
+            }
             (address, event) if address == contracts.fee_vault => self.apply_fee(event, log)?,
             _ => {}
         }
@@ -193,6 +199,22 @@ impl State {
         let signed = SignedRequest { request: forced.request, signature: Bytes::new(), payload: forced.payload };
         let inbox = Arc::make_mut(self.inboxes.entry(lane).or_default());
         inbox.push(forced.index, signed).map_err(|gap| inconsistent(forced_inbox::RequestSubmitted::SIGNATURE, gap))
+    }
+
+    /// A url that nobody should call leaves the account without an endpoint: its earlier keys do not count any more.
+    fn endpoint_set(&mut self, event: &endpoints::EndpointSet) {
+        match Endpoint::from_event(event) {
+            Ok(Some(endpoint)) => {
+                self.endpoints.insert(event.account, endpoint);
+            }
+            Ok(None) => {
+                self.endpoints.remove(&event.account);
+            }
+            Err(error) => {
+                tracing::warn!(account = %event.account, %error, "node.mirror.endpoint");
+                self.endpoints.remove(&event.account);
+            }
+        }
     }
 
     async fn app_created(
