@@ -27,8 +27,8 @@ pub struct CloudOptions {
     /// JSON-RPC endpoint of the chain
     #[arg(long, env = "VOUCH_RPC", value_name = "URL")]
     rpc: Option<String>,
-    /// The gateway
-    #[arg(long, env = "VOUCH_GATEWAY", value_name = "URL")]
+    /// The gateway: its url, or its account, whose url and key stand on chain
+    #[arg(long, env = "VOUCH_GATEWAY", value_name = "URL|ACCOUNT")]
     gateway: Option<String>,
     /// Where the contracts stand: deployment.json
     #[arg(long, env = "VOUCH_DEPLOYMENT", value_name = "FILE")]
@@ -132,14 +132,25 @@ impl Context {
         }
     }
 
-    /// The client of any node.
-    pub fn client_of(&self, url: &str) -> Result<Client, Failure> {
-        Client::new(url, self.deployment()?.domain()).map_err(|error| self.gateway_failure(error))
+    /// The client of any node: by its url, or by its account, whose url and keys stand on chain.
+    pub async fn client_of(&self, url: &str) -> Result<Client, Failure> {
+        let domain = self.deployment()?.domain();
+        let Ok(account) = url.parse::<Address>() else {
+            return Client::new(url, domain).map_err(|error| self.gateway_failure(error));
+        };
+        let network = self.network().await?;
+        let view = network.view().await.map_err(|error| self.chain_failure(error))?;
+        let endpoint = network.endpoint(&view, account).await.map_err(|error| self.chain_failure(error))?;
+        let endpoint = endpoint.ok_or_else(|| {
+            Failure::input(format!("{account} has no endpoint in a finalized block"), "name another gateway")
+        })?;
+        // The account was named here, and nobody without its key gets further than a handshake.
+        Client::pinned(&endpoint, domain, true).map_err(|error| self.gateway_failure(error))
     }
 
     /// The gateway's client.
-    pub fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.gateway, self.deployment()?.domain()).map_err(|error| self.gateway_failure(error))
+    pub async fn client(&self) -> Result<Client, Failure> {
+        self.client_of(&self.gateway).await
     }
 
     /// The key that acts: the one named, else the local cloud's `account`.
@@ -197,7 +208,12 @@ impl Context {
             Error::Unreachable { .. } => Failure::node(message, self.start_hint("check --gateway")),
             Error::Lie(lie) => lie_failure(&lie),
             Error::PayloadTooLarge { .. } => Failure::input(message, "send less"),
-            Error::InvalidUrl { .. } => Failure::input(message, "give --gateway as http://HOST:PORT"),
+            Error::InvalidUrl { .. } => {
+                Failure::input(message, "give --gateway as https://HOST:PORT or as the gateway's account")
+            }
+            Error::InTheClear { .. } | Error::Endpoint(_) => {
+                Failure::input(message, "give --gateway as the gateway's account: 0x and 40 digits")
+            }
             _ => Failure::node(message, "this is no answer of a Vouch gateway; check --gateway"),
         }
     }

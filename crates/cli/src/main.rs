@@ -52,6 +52,9 @@ enum Command {
     /// Show a receipt, verify it against the chain alone, or bring it to a contract
     #[command(subcommand)]
     Receipt(command::receipt::Command),
+    /// Set up a cloud on any chain, and join machines to it
+    #[command(subcommand)]
+    Network(command::network::Command),
     /// Run roles of a node from a configuration file
     Node(command::node::Arguments),
     /// Check this build against a folder of golden vectors
@@ -104,6 +107,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Operator(command) => block_on(command::operator::run(command, output)),
         Command::Fee(command) => block_on(command::fee::run(command, output)),
         Command::Receipt(command) => block_on(command::receipt::run(command, output)),
+        Command::Network(command) => block_on(command::network::run(command, output)),
         Command::Node(arguments) => block_on(command::node::run(arguments)),
         Command::Internal(_) => Err(Failure::bug("internal commands are dispatched first")),
     }

@@ -9,6 +9,7 @@ use vouch_api::{
     Answered, AppView, CallRequest, Clock, Explanation, FeeStanding, Health, PAYLOAD_BYTES_MAX, Problem, ProblemCode,
     Receipt, Status, TraceParent, Wanted,
 };
+use vouch_chain::endpoint::Endpoint;
 use vouch_core::{AppId, Domain, FORCED_NONCE_FIRST, ProgramId, Request, RequestId, ecdsa, pages};
 
 use crate::http::{Ask, Error, Http};
@@ -80,6 +81,15 @@ impl Client {
     /// [`Error::InvalidUrl`]; nothing is sent yet.
     pub fn new(gateway: &str, domain: Domain) -> Result<Self, Error> {
         Ok(Self { http: Http::new(gateway)?, domain })
+    }
+
+    /// The gateway that an account registered on chain; see [`vouch_chain::Network::endpoint`]. `private`: it may lie in a
+    /// private network, which only whoever runs this machine can know.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`] when the registered url may not be called.
+    pub fn pinned(gateway: &Endpoint, domain: Domain, private: bool) -> Result<Self, Error> {
+        Ok(Self { http: Http::pinned(gateway, private)?, domain })
     }
 
     /// The gateway's address.

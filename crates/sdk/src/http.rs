@@ -1,10 +1,14 @@
 //! HTTP to a gateway: every request has an end, every answer a size.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use vouch_api::{Problem, TRACEPARENT_HEADER, TraceParent};
+
+use vouch_chain::endpoint::Endpoint;
+use vouch_chain::pinned;
 
 use crate::receipt::Lie;
 
@@ -20,6 +24,10 @@ const PROBLEM_BYTES_MAX: usize = 1 << 20;
 pub enum Error {
     #[error("{url} is no http or https address")]
     InvalidUrl { url: String },
+    #[error("{url} is another machine; calls go there over https only")]
+    InTheClear { url: String },
+    #[error("the gateway's endpoint cannot be called")]
+    Endpoint(#[from] pinned::ClientError),
     /// Try again; a call that was sent may have been certified all the same.
     #[error("no answer from the gateway at {gateway}")]
     Unreachable {
@@ -85,12 +93,21 @@ impl Http {
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
             return Err(invalid());
         }
+        if parsed.scheme() == "http" && !is_this_machine(&parsed) {
+            return Err(Error::InTheClear { url: url.chars().take(80).collect() });
+        }
         // Another part of the process may have installed a provider already; whichever it is serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = url.trim_end_matches('/').to_owned();
         let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build();
         let client = client.map_err(|source| Error::Unreachable { gateway: base.clone(), source })?;
         Ok(Self { client, base, traceparent: None })
+    }
+
+    /// The gateway of an account, believed by its keys on chain; `private`: it may lie in a private network.
+    pub fn pinned(endpoint: &Endpoint, private: bool) -> Result<Self, Error> {
+        let client = pinned::http_client(endpoint, None, private)?;
+        Ok(Self { client, base: endpoint.url.to_string() })
     }
 
     pub fn base(&self) -> &str {
@@ -134,6 +151,12 @@ impl Http {
     fn unreachable(&self, source: reqwest::Error) -> Error {
         Error::Unreachable { gateway: self.base.clone(), source }
     }
+}
+
+/// In the clear only this machine is called: whoever listens in could read payloads and keep calls from being answered.
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> Error {

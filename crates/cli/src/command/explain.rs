@@ -125,7 +125,7 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     async fn new(context: &'a Context) -> Result<Self, Failure> {
         let health = async |endpoint: NodeEndpoint| {
-            let asked = context.client_of(&endpoint.url)?;
+            let asked = context.client_of(&endpoint.url).await?;
             let health = tokio::time::timeout(NODE_TIMEOUT, asked.health()).await.ok().and_then(Result::ok);
             Ok::<_, Failure>(Node { endpoint, health })
         };
@@ -139,7 +139,7 @@ impl<'a> Search<'a> {
                 None
             }
         };
-        let apps = tokio::time::timeout(NODE_TIMEOUT, context.client()?.apps()).await;
+        let apps = tokio::time::timeout(NODE_TIMEOUT, context.client().await?.apps()).await;
         let apps = apps.ok().and_then(Result::ok).unwrap_or_default();
         Ok(Self { context, nodes, chain, apps, entries: Vec::new(), batches: Vec::new(), searched })
     }
@@ -167,7 +167,7 @@ impl<'a> Search<'a> {
     /// Takes in what every node says; `first`: says what it looked through, too.
     async fn ask_nodes(&mut self, wanted: &Wanted, first: bool) -> Result<(), Failure> {
         let asking = self.nodes.iter().map(async |node| {
-            let client = self.context.client_of(&node.endpoint.url)?;
+            let client = self.context.client_of(&node.endpoint.url).await?;
             let answer = tokio::time::timeout(NODE_TIMEOUT, client.explain(wanted)).await;
             let answer = match answer {
                 Ok(answer) => answer.map_err(|error| chain_of(&error)),
@@ -281,7 +281,7 @@ impl<'a> Search<'a> {
     async fn receipt(&self, wanted: &Wanted) -> Option<Value> {
         let request = self.request(wanted)?;
         let (network, _) = self.chain.as_ref()?;
-        let receipt = self.context.client().ok()?.receipt(request).await.ok()?;
+        let receipt = self.context.client().await.ok()?.receipt(request).await.ok()?;
         Some(match vouch_sdk::verify(&receipt, network).await {
             Ok(verified) => {
                 let mut view = verified_view(&verified);

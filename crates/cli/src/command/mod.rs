@@ -7,6 +7,7 @@ pub mod fee;
 pub mod generated;
 pub mod image;
 pub mod internal;
+pub mod network;
 pub mod node;
 pub mod operator;
 pub mod receipt;

@@ -60,7 +60,7 @@ async fn show(arguments: &ShowArguments, output: &Output) -> Result<(), Failure>
     let receipt = match arguments.receipt.parse::<B256>() {
         Ok(id) => {
             let context = Context::find(&arguments.cloud)?;
-            context.client()?.receipt(id).await.map_err(|error| context.gateway_failure(error))?
+            context.client().await?.receipt(id).await.map_err(|error| context.gateway_failure(error))?
         }
         Err(_) => read_receipt(Path::new(&arguments.receipt))?,
     };

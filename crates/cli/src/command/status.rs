@@ -90,7 +90,7 @@ async fn look(context: &Context) -> Result<CloudStatus, Failure> {
 }
 
 async fn ask(context: &Context, endpoint: &NodeEndpoint) -> Result<NodeStatus, Failure> {
-    let client = context.client_of(&endpoint.url)?;
+    let client = context.client_of(&endpoint.url).await?;
     let (health, error) = match health(&client).await {
         Ok(health) => (Some(health), None),
         Err(error) => (None, Some(error)),
@@ -120,6 +120,6 @@ async fn chain(context: &Context) -> ChainStatus {
 
 /// None if the gateway does not answer, which is a finding of its own.
 async fn apps(context: &Context) -> Vec<AppView> {
-    let Ok(client) = context.client() else { return Vec::new() };
+    let Ok(client) = context.client().await else { return Vec::new() };
     tokio::time::timeout(NODE_TIMEOUT, client.apps()).await.ok().and_then(Result::ok).unwrap_or_default()
 }

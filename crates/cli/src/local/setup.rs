@@ -23,6 +23,11 @@ const CHAIN_POLL: Duration = Duration::from_millis(50);
 /// 10,000 coins, for accounts that anvil gave none.
 const COINS: u64 = 10_000;
 
+/// What an account of a development chain is given.
+pub fn coins() -> U256 {
+    U256::from(COINS) * U256::from(10).pow(U256::from(18))
+}
+
 /// Writes a password file and a keystore per account.
 pub fn write_keys(folder: &Path, accounts: &[Account]) -> Result<(), Failure> {
     let password_file = folder.join(PASSWORD_FILE);
@@ -65,7 +70,7 @@ async fn populate_chain(chain: &Chain, folder: &Path, accounts: &[Account]) -> R
     let anvil = Anvil::of(chain).await?;
     anvil.set_auto_mining(true).await?;
     for account in accounts {
-        anvil.set_balance(account.signer.address(), U256::from(COINS) * U256::from(10).pow(U256::from(18))).await?;
+        anvil.set_balance(account.signer.address(), coins()).await?;
     }
     let deployer = sender_of(chain, &accounts[0]);
     let deployment = deploy(&deployer, &Parameters::local(), &folder.join(DEPLOYMENT_FILE)).await?;

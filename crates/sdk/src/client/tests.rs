@@ -131,4 +131,7 @@ fn addresses_that_are_none_are_refused() {
     for url in ["", "localhost:80", "ftp://localhost", "http://"] {
         assert!(matches!(Client::new(url, DOMAIN), Err(Error::InvalidUrl { .. })), "{url}");
     }
+    for url in ["http://node.example:7000", "http://10.0.0.1", "http://127.0.0.1.example"] {
+        assert!(matches!(Client::new(url, DOMAIN), Err(Error::InTheClear { .. })), "{url}");
+    }
 }

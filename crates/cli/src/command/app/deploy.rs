@@ -82,7 +82,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
         arguments,
         project: &project,
         context: &context,
-        client: context.client()?,
+        client: context.client().await?,
         anvil: anvil_of(&network).await,
         network,
         sender,

@@ -64,7 +64,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let network = context.network().await?;
     target.require_on(NetworkName::of(&network), &arguments.target)?;
     let payload = arguments.payload.read()?;
-    let nodes = nodes(arguments, &context, &network)?;
+    let nodes = nodes(arguments, &context).await?;
     let forced = submit(arguments, &context, &network, &target, payload).await?;
     let id = forced.request.id();
     output.say(format!("request    {id}"));
@@ -80,14 +80,13 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
 }
 
 /// Who is asked for the answer: the gateway, which may be silent, and whom the user names.
-fn nodes(arguments: &Arguments, context: &Context, network: &Network) -> Result<Vec<Client>, Failure> {
+async fn nodes(arguments: &Arguments, context: &Context) -> Result<Vec<Client>, Failure> {
     if arguments.node.len() > NODES_MAX {
         return Err(Failure::input(format!("more than {NODES_MAX} nodes"), "give fewer --node"));
     }
-    let mut nodes: Vec<Client> = context.client().into_iter().collect();
+    let mut nodes: Vec<Client> = context.client().await.into_iter().collect();
     for url in &arguments.node {
-        let client = Client::new(url, network.deployment().domain());
-        nodes.push(client.map_err(|error| Failure::input(format!("{url}: {error}"), "check --node"))?);
+        nodes.push(context.client_of(url).await?);
     }
     if nodes.is_empty() {
         return Err(Failure::input("no node is known that could be asked for the answer", "give --node"));

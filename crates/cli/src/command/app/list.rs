@@ -24,7 +24,7 @@ pub struct InfoArguments {
 
 pub async fn list(arguments: &ListArguments, output: &Output) -> Result<(), Failure> {
     let context = Context::find(&arguments.cloud)?;
-    let apps = context.client()?.apps().await.map_err(|error| context.gateway_failure(error))?;
+    let apps = context.client().await?.apps().await.map_err(|error| context.gateway_failure(error))?;
     output.data(&apps, |apps| {
         if apps.is_empty() {
             return "no apps; deploy one with `vouch app deploy`".to_owned();
@@ -62,7 +62,7 @@ pub async fn releases(arguments: &InfoArguments, output: &Output) -> Result<(), 
 async fn view(arguments: &InfoArguments) -> Result<AppView, Failure> {
     let context = Context::find(&arguments.cloud)?;
     let target = Target::find(&arguments.target)?;
-    context.client()?.app(target.app).await.map_err(|error| context.gateway_failure(error))
+    context.client().await?.app(target.app).await.map_err(|error| context.gateway_failure(error))
 }
 
 fn line(view: &AppView) -> String {

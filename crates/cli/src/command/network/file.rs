@@ -1,0 +1,185 @@
+//! `vouch-network.toml`: which chain, and which machines.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use vouch_chain::Chain;
+
+use crate::failure::Failure;
+use crate::local::cloud::unwritable;
+
+const FILE: &str = "vouch-network.toml";
+const VERSION: u32 = 1;
+const FILE_BYTES_MAX: u64 = 1 << 20;
+const MACHINES_MAX: usize = 1_024;
+const NAME_BYTES_MAX: usize = 32;
+
+/// How long the contracts' delays are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    Local,
+    Mainnet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MachineRole {
+    Gateway,
+    Operator,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkFile {
+    pub version: u32,
+    /// JSON-RPC endpoint of the chain.
+    pub rpc: String,
+    pub chain_id: u64,
+    pub preset: Preset,
+    #[serde(default)]
+    pub machines: Vec<Machine>,
+}
+
+/// A machine whose folder, named like it, was made here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    pub name: String,
+    pub role: MachineRole,
+    pub account: Address,
+    pub url: String,
+}
+
+pub fn path_in(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+impl NetworkFile {
+    pub fn new(rpc: &str, chain_id: u64, preset: Preset) -> Self {
+        Self { version: VERSION, rpc: rpc.to_owned(), chain_id, preset, machines: Vec::new() }
+    }
+
+    /// Writes a new file; the same one twice is no error, another network's is.
+    pub fn create(&self, folder: &Path) -> Result<(), Failure> {
+        if !path_in(folder).exists() {
+            return self.save(folder);
+        }
+        let found = Self::load(folder)?;
+        if (&found.rpc, found.chain_id, found.preset) == (&self.rpc, self.chain_id, self.preset) {
+            return Ok(());
+        }
+        Err(Failure::input(
+            format!("{} is there already, for {} (chain {})", path_in(folder).display(), found.rpc, found.chain_id),
+            "name another folder with --dir",
+        ))
+    }
+
+    pub fn load(folder: &Path) -> Result<Self, Failure> {
+        let path = path_in(folder);
+        let wrong = |message: String| {
+            let next = "start a network with `vouch network init`, or name its folder with --dir";
+            Failure::input(format!("{}: {message}", path.display()), next)
+        };
+        let size = std::fs::metadata(&path).map_err(|error| wrong(error.to_string()))?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(wrong(format!("it has {size} bytes, at most {FILE_BYTES_MAX} are read")));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let file: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if file.version != VERSION {
+            return Err(wrong(format!("its version is {}, not {VERSION}", file.version)));
+        }
+        if let Some(machine) = file.machines.iter().find(|machine| check_name(&machine.name).is_err()) {
+            return Err(wrong(format!("`{}` is no name of a machine", machine.name)));
+        }
+        Ok(file)
+    }
+
+    /// Replaces the file in one step.
+    pub fn save(&self, folder: &Path) -> Result<(), Failure> {
+        let (path, draft) = (path_in(folder), folder.join("vouch-network.draft"));
+        let text = toml::to_string_pretty(self).map_err(|error| Failure::bug(error.to_string()))?;
+        let write = || {
+            let mut file = std::fs::File::create(&draft)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&draft, &path)
+        };
+        write().map_err(|error| unwritable(&path, &error))
+    }
+
+    /// Adds a machine, or gives the one of that name its new url.
+    pub fn put(&mut self, machine: Machine) -> Result<(), Failure> {
+        if let Some(known) = self.machines.iter_mut().find(|known| known.name == machine.name) {
+            if (known.role, known.account) != (machine.role, machine.account) {
+                let message = format!("`{}` is another machine already, of {}", known.name, known.account);
+                return Err(Failure::input(message, "choose another name"));
+            }
+            *known = machine;
+            return Ok(());
+        }
+        if self.machines.len() >= MACHINES_MAX {
+            return Err(Failure::input(format!("a network file names at most {MACHINES_MAX} machines"), "use another"));
+        }
+        self.machines.push(machine);
+        Ok(())
+    }
+
+    /// The chain, and no other.
+    pub async fn connect(&self) -> Result<Chain, Failure> {
+        super::connect(&self.rpc, Some(self.chain_id)).await
+    }
+}
+
+/// A machine's name is its folder's: letters, digits and dashes.
+pub fn check_name(name: &str) -> Result<(), Failure> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if plain && !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('-') {
+        return Ok(());
+    }
+    let message = format!("`{}` is no name of a machine", name.escape_default());
+    Err(Failure::input(message, format!("use up to {NAME_BYTES_MAX} letters, digits and dashes")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(name: &str, byte: u8) -> Machine {
+        let (role, url) = (MachineRole::Operator, "https://10.0.0.1:7000".to_owned());
+        Machine { name: name.to_owned(), role, account: Address::repeat_byte(byte), url }
+    }
+
+    #[test]
+    fn a_file_reads_back_and_another_networks_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = NetworkFile::new("http://127.0.0.1:8545", 31_337, Preset::Local);
+        file.create(folder.path()).unwrap();
+        file.put(machine("operator-1", 1)).unwrap();
+        file.save(folder.path()).unwrap();
+        assert_eq!(NetworkFile::load(folder.path()).unwrap(), file);
+        NetworkFile::new("http://127.0.0.1:8545", 31_337, Preset::Local).create(folder.path()).unwrap();
+        assert_eq!(NetworkFile::load(folder.path()).unwrap().machines.len(), 1);
+        assert!(NetworkFile::new("http://127.0.0.1:8545", 1, Preset::Local).create(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_machine_is_added_once_and_keeps_its_account() {
+        let mut file = NetworkFile::new("http://127.0.0.1:8545", 31_337, Preset::Local);
+        file.put(machine("operator-1", 1)).unwrap();
+        file.put(machine("operator-1", 1)).unwrap();
+        assert_eq!(file.machines.len(), 1);
+        assert!(file.put(machine("operator-1", 2)).is_err());
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_folder() {
+        for name in ["", "..", "a/b", "-x", "a b", "caf\u{e9}", &"a".repeat(33)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        check_name("operator-1").unwrap();
+    }
+}
