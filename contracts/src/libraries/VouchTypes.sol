@@ -73,6 +73,15 @@ struct Batch {
     uint32 referenceTimestamp;
 }
 
+/// @notice What one exchange costs: a leaf of a batch's `feesRoot`, at the exchange's index.
+struct Charge {
+    bytes32 requestId;
+    address client;
+    uint256 fee;
+    /// What the client owes on the batch's lane with this exchange, since the lane's first.
+    uint256 total;
+}
+
 /// @title VouchTypes
 /// @notice Hashes of everything that Vouch signs: keccak256 over `abi.encode(typehash, fields)`; a nested struct enters
 /// as its own hash and a dynamic field as keccak256 of its bytes (EIP-712's hashStruct). Vectors: `vectors/types.json`.
@@ -92,6 +101,8 @@ library VouchTypes {
     bytes32 internal constant BATCH_TYPEHASH = keccak256(
         "Batch(uint256 chainId,address registry,bytes32 app,uint32 operatorSetId,address profileId,bytes32 programId,uint32 lane,uint64 sequence,bytes32 parent,bytes32 exchangesRoot,uint32 exchangeCount,bytes32 feesRoot,uint64 inboxCursor,uint256 dataCommitmentX,uint256 dataCommitmentY,uint64 dataLength,uint32 referenceTimestamp)"
     );
+    bytes32 internal constant CHARGE_TYPEHASH =
+        keccak256("Charge(bytes32 requestId,address client,uint256 fee,uint256 total)");
     bytes32 internal constant PAGES_TYPEHASH = keccak256("Pages(uint64 byteLength,bytes32 merkleRoot)");
     bytes32 internal constant APP_TYPEHASH = keccak256("App(uint256 chainId,address controller,uint32 operatorSetId)");
 
@@ -139,6 +150,11 @@ library VouchTypes {
     /// @return The exchange's leaf.
     function hash(Exchange memory exchange) internal pure returns (bytes32) {
         return keccak256(abi.encode(EXCHANGE_TYPEHASH, exchange));
+    }
+
+    /// @return The charge's leaf.
+    function hash(Charge memory charge) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CHARGE_TYPEHASH, charge));
     }
 
     /// @return The batchHash.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Batch, Exchange, Program, Request, VouchTypes} from "../../src/libraries/VouchTypes.sol";
+import {Batch, Charge, Exchange, Program, Request, VouchTypes} from "../../src/libraries/VouchTypes.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {VectorFile} from "./VectorFile.sol";
 
@@ -53,6 +53,14 @@ contract VectorsTest is VectorFile {
         for (uint256 i = 0; exists("exchanges", i); ++i) {
             Exchange memory exchange = abi.decode(bytesAt("exchanges", i, "encoded"), (Exchange));
             assertEq(exchange.hash(), wordAt("exchanges", i, "leaf"));
+        }
+    }
+
+    function test_charges() public {
+        open("types.json");
+        for (uint256 i = 0; exists("charges", i); ++i) {
+            Charge memory charge = abi.decode(bytesAt("charges", i, "encoded"), (Charge));
+            assertEq(charge.hash(), wordAt("charges", i, "leaf"));
         }
     }
 

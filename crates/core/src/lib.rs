@@ -41,4 +41,4 @@ pub use certificate::{Certificate, NonSignerWitness, VerifiedCertificate};
 pub use ids::{AppId, BatchHash, OperatorId, ProgramId, RequestId, Slot};
 pub use label::Label;
 pub use table::{OperatorInfo, OperatorTable, TableSummary};
-pub use types::{Batch, Domain, Exchange, Limits, Program, Request, Status};
+pub use types::{Batch, Charge, Domain, Exchange, Limits, Program, Request, Status};

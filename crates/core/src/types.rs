@@ -7,9 +7,11 @@ use crate::ids::{AppId, ProgramId, RequestId};
 use crate::words::{TypeString, Words};
 
 mod batch;
+mod charge;
 mod program;
 
 pub use batch::{Batch, Exchange, Status, UnknownStatus};
+pub use charge::Charge;
 pub use program::{Limits, Program};
 
 /// What a client asks for. The client signs [`Request::digest`].

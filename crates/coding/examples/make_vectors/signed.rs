@@ -2,7 +2,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolValue;
 use serde_json::{Value, json};
 use vouch_core::{
-    AppId, Batch, BatchHash, Domain, Exchange, Limits, Program, ProgramId, Request, RequestId, Status, ecdsa, seed,
+    AppId, Batch, BatchHash, Charge, Domain, Exchange, Limits, Program, ProgramId, Request, RequestId, Status, ecdsa,
+    seed,
 };
 
 use super::{hash, number, secret, u64_of};
@@ -14,6 +15,7 @@ pub mod sol {
         struct Program { string runtime; bytes32 artifactDigest; string interfaceName; bytes32 argsHash; bytes32 envHash; Limits limits; string hardwareClass; bytes32 state; bytes32 egress; bytes32 secrets; bytes32 verifierKeysHash; }
         struct Request { bytes32 app; bytes32 programId; address client; uint64 nonce; bytes32 payloadHash; uint64 time; uint64 seedBlock; uint64 deadline; uint256 maxFee; }
         struct Exchange { bytes32 requestId; bytes32 readsHash; uint8 status; bytes32 outputHash; bytes32 preState; bytes32 postState; }
+        struct Charge { bytes32 requestId; address client; uint256 fee; uint256 total; }
         struct Batch { uint256 chainId; address registry; bytes32 app; uint32 operatorSetId; address profileId; bytes32 programId; uint32 lane; uint64 sequence; bytes32 parent; bytes32 exchangesRoot; uint32 exchangeCount; bytes32 feesRoot; uint64 inboxCursor; uint256 dataCommitmentX; uint256 dataCommitmentY; uint64 dataLength; uint32 referenceTimestamp; }
     }
 }
@@ -30,6 +32,7 @@ pub fn types() -> Value {
         "requests": (0..=RECORDS).map(|index| signed_request(&domain, index)).collect::<Vec<_>>(),
         "exchanges": records(|index| { let value = exchange(index); json!({ "encoded": encoded_exchange(&value), "leaf": value.leaf() }) }, json!({ "encoded": encoded_exchange(&Exchange::default()), "leaf": Exchange::default().leaf() })),
         "batches": records(|index| { let value = batch(index); json!({ "encoded": encoded_batch(&value), "hash": value.hash() }) }, json!({ "encoded": encoded_batch(&Batch::default()), "hash": Batch::default().hash() })),
+        "charges": records(|index| { let value = charge(index); json!({ "encoded": encoded_charge(&value), "leaf": value.leaf() }) }, json!({ "encoded": encoded_charge(&Charge::default()), "leaf": Charge::default().leaf() })),
         "apps": (0..RECORDS).map(app).collect::<Vec<_>>(),
         "seeds": (0..RECORDS).map(seed_of).collect::<Vec<_>>(),
     })
@@ -95,6 +98,15 @@ fn exchange(index: usize) -> Exchange {
         output_hash: hash("output", index),
         pre_state: hash("pre", index),
         post_state: hash("post", index),
+    }
+}
+
+fn charge(index: usize) -> Charge {
+    Charge {
+        request_id: RequestId(hash("request", index)),
+        client: address("client address", index),
+        fee: number("fee", index),
+        total: number("total", index),
     }
 }
 
@@ -193,6 +205,12 @@ pub fn encoded_exchange(exchange: &Exchange) -> Bytes {
         preState: exchange.pre_state,
         postState: exchange.post_state,
     };
+    encoded.abi_encode().into()
+}
+
+fn encoded_charge(charge: &Charge) -> Bytes {
+    let encoded =
+        sol::Charge { requestId: charge.request_id.0, client: charge.client, fee: charge.fee, total: charge.total };
     encoded.abi_encode().into()
 }
 
