@@ -11,6 +11,7 @@
 //! its memory signs nothing at or below a floor ([`crate::lane::floor`]).
 
 mod certified;
+mod funds;
 mod header;
 mod proposal;
 pub mod results;
@@ -58,7 +59,7 @@ pub struct Config {
     pub time_tolerance_seconds: u64,
     /// How far ahead of the finalized clock a deadline may be, seconds; bounds how long repeated requests are remembered.
     pub deadline_ahead_seconds_max: u64,
-    /// What a request must offer at least, in the smallest unit of the app's fee token.
+    /// What a call must cost at least by the app's price, in the smallest unit of the app's fee token.
     pub fee_min: U256,
     /// Results kept in memory.
     pub results_max: usize,

@@ -11,6 +11,8 @@
 //! Dissent, wrong signatures and refusals are kept as evidence. While one batch is being signed the next one runs.
 
 pub mod agreement;
+mod billing;
+mod bills;
 pub mod callers;
 mod forced;
 mod members;
@@ -40,6 +42,7 @@ use crate::lane::chain::{ChainView, Peers};
 use crate::machine::Machine;
 use crate::observe::Observed;
 use crate::wire::{Answer, Call, Refusal, SignedRequest};
+pub use billing::{ClientStanding, DueCharge};
 use queue::Limits;
 use receipt::Receipt;
 use shared::{Admitted, Shared};
@@ -252,6 +255,17 @@ impl Gateway {
     pub fn kept_slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<KeptBatch>, Error> {
         let record = self.shared.store.slot(lane, sequence)?;
         Ok(record.map(|record| self.shared.store.with_signers(record)).transpose()?)
+    }
+
+    /// How a client stands with an app: what it must have signed for and can pay before its next call is let in. Blocks.
+    pub fn standing(&self, app: AppId, client: Address) -> Result<ClientStanding, CallError> {
+        self.shared.standing(app, client).map_err(|error| CallError::Gateway(error.to_string()))
+    }
+
+    /// The charges that the fee vault has not paid yet, the newest of each client at or below `cursor` (the registry's).
+    /// Blocks.
+    pub fn due_charges(&self, lane: LaneKey, cursor: u64) -> Result<Vec<DueCharge>, CallError> {
+        self.shared.due_charges(lane, cursor)
     }
 
     /// The lanes of which this is the gateway.

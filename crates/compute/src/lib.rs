@@ -10,6 +10,7 @@ pub mod artifact;
 pub mod driver;
 pub mod evidence;
 pub mod executor;
+pub mod fees;
 pub mod gateway;
 pub mod lane;
 pub mod machine;

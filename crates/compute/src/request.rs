@@ -3,7 +3,8 @@
 use alloy_primitives::{B256, U256};
 use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
-use crate::lane::chain::ChainView;
+use crate::fees::Price;
+use crate::lane::chain::{ChainView, Release};
 use crate::lane::inbox;
 use crate::wire::{Refusal, SignedRequest};
 
@@ -18,6 +19,8 @@ pub struct Rules {
     pub deadline_ahead_seconds_max: u64,
     /// The program's limit.
     pub payload_bytes_max: u64,
+    /// What the app charges, by its newest table's time.
+    pub price: Price,
     /// What the operator asks for at least, in the smallest unit of the app's fee token.
     pub fee_min: U256,
     /// The separator of the domain under which clients sign.
@@ -29,13 +32,20 @@ pub fn separator(chain: &dyn ChainView) -> B256 {
     Domain { chain_id: U256::from(chain.chain_id()), registry: chain.registry() }.separator()
 }
 
+/// What calls of a program would be charged in a batch under the newest table.
+pub fn price_now(chain: &dyn ChainView, app: AppId, release: &Release) -> Price {
+    let table = chain.latest_table(app, release.table);
+    let time = table.map_or(chain.clock(), |table| u64::from(table.table().reference_timestamp()));
+    chain.price(app, time).unwrap_or_default()
+}
+
 impl Rules {
     /// Checks all but the signature: cheap.
     pub fn check(&self, signed: &SignedRequest) -> Result<(), Refusal> {
         self.check_names(&signed.request)?;
         self.check_nonce(&signed.request)?;
         self.check_time(&signed.request)?;
-        self.check_fee(&signed.request)?;
+        self.check_fee(self.price.fee(signed.payload.len()))?;
         self.check_payload(signed)
     }
 
@@ -82,8 +92,9 @@ impl Rules {
         self.check_deadline(request)
     }
 
-    fn check_fee(&self, request: &Request) -> Result<(), Refusal> {
-        let (offered, min) = (request.max_fee, self.fee_min);
+    /// The operator's own price. What the client signed for and can pay is checked by [`crate::fees::Standing`].
+    pub fn check_fee(&self, offered: U256) -> Result<(), Refusal> {
+        let min = self.fee_min;
         if offered < min { Err(Refusal::FeeTooLow { offered, min }) } else { Ok(()) }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, Origin, ProgramId, Request, RequestId};
 
 /// The version of every body.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The most requests in one call, and exchanges in one batch.
 pub const REQUESTS_PER_BATCH_MAX: usize = 512;
 /// The most bytes of a body, either way: the largest batch data twice over.
@@ -136,6 +136,9 @@ pub struct ProposeCall {
     pub data: ProposedData,
     /// The KZG opening of the batch's blob.
     pub opening: Opening,
+    /// What each client owed on the lane before this batch, in the order in which they first appear in it; empty where
+    /// the app has never named a price.
+    pub owed: Vec<U256>,
 }
 
 /// Where the batch data comes from.
@@ -260,7 +263,7 @@ pub enum Refusal {
     StoreFailed,
     #[error("this operator has not accepted the program")]
     NotAccepted,
-    #[error("the request offers a fee of {offered} at most, this operator asks for {min}")]
+    #[error("the app's price makes this call cost {offered}, this operator asks for {min}")]
     FeeTooLow { offered: U256, min: U256 },
     #[error("nonce {0} is of those that only the forced inbox gives")]
     ReservedNonce(u64),
@@ -272,6 +275,12 @@ pub enum Refusal {
     InboxOrder { index: u64 },
     #[error("the batch passes over entry {index} of the forced inbox, which is overdue")]
     PassesOver { index: u64 },
+    #[error("the request's maxFee is {offered}; with this call the client owes the app {needed} in all")]
+    MaxFeeTooLow { offered: U256, needed: U256 },
+    #[error("the client's deposit for the app has {available} left, unpaid calls and this one come to {needed}")]
+    FundsTooLow { available: U256, needed: U256 },
+    #[error("client {client} owed {known} on this lane, not {stated}")]
+    WrongOwed { client: Address, stated: U256, known: U256 },
 }
 
 impl Refusal {
@@ -328,6 +337,7 @@ impl Refusal {
                 | Self::ReservedNonce(_)
                 | Self::InboxOrder { .. }
                 | Self::PassesOver { .. }
+                | Self::WrongOwed { .. }
         )
     }
 }
@@ -347,10 +357,13 @@ impl Call {
     fn check(&self) -> Result<(), Error> {
         match self {
             Self::Execute(call) => within("requests", call.requests.len(), 1, REQUESTS_PER_BATCH_MAX),
-            Self::Propose(call) => match &call.data {
-                ProposedData::Known(ids) => within("request ids", ids.len(), 1, REQUESTS_PER_BATCH_MAX),
-                ProposedData::Whole(data) => within("batch data", data.len(), 1, BODY_BYTES_MAX),
-            },
+            Self::Propose(call) => {
+                within("owed", call.owed.len(), 0, REQUESTS_PER_BATCH_MAX)?;
+                match &call.data {
+                    ProposedData::Known(ids) => within("request ids", ids.len(), 1, REQUESTS_PER_BATCH_MAX),
+                    ProposedData::Whole(data) => within("batch data", data.len(), 1, BODY_BYTES_MAX),
+                }
+            }
             Self::Certify(call) => within("signatures", call.signatures.len(), 1, SIGNATURES_MAX),
             Self::Held(_) | Self::Batch(_) => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! What must hold of a batch header before its data is looked at. Pure: everything it is compared with is finalized state.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256};
 use vouch_core::{Batch, OperatorId};
 
 use crate::lane::LaneState;
@@ -21,8 +21,8 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Every field but those that the data decides (exchangesRoot, exchangeCount, inboxCursor, dataCommitment, dataLength), and but the
-    /// program, which must be a release of the app.
+    /// Every field but those that the data decides (exchangesRoot, exchangeCount, feesRoot, inboxCursor, dataCommitment,
+    /// dataLength), and but the program, which must be a release of the app.
     pub fn check(&self, header: &Batch, parent: Option<&Batch>) -> Result<(), Refusal> {
         self.check_fields(header)?;
         self.lane.check_sequence(header.sequence)?;
@@ -37,7 +37,6 @@ impl Rules<'_> {
             ("operatorSetId", header.operator_set_id == self.app.operator_set_id),
             ("profileId", header.profile_id == self.app.profile),
             ("exchangeCount", (1..=REQUESTS_PER_BATCH_MAX as u64).contains(&u64::from(header.exchange_count))),
-            ("feesRoot", header.fees_root == B256::ZERO),
         ];
         match fields.iter().find(|(_, holds)| !holds) {
             Some((name, _)) => Err(Refusal::WrongHeader((*name).into())),

@@ -8,8 +8,9 @@ use vouch_core::{Batch, BatchData, BatchHash, Entry, Origin, RequestId, merkle};
 
 use super::results::Ran;
 use super::store::{Reservation, SlotRecord};
-use super::{Inner, blocking, header, round};
+use super::{Inner, blocking, funds, header, round};
 use crate::evidence::{Evidence, SignedHeader};
+use crate::fees::book::Draft;
 use crate::lane::LaneKey;
 use crate::observe::Event;
 use crate::wire::{Answer, Opening, ProposeCall, ProposedData, Refusal, SignedRequest};
@@ -61,8 +62,9 @@ async fn judge(inner: &Arc<Inner>, call: ProposeCall) -> Result<Answer, Refusal>
     blocking(inner.machine.clone(), move || {
         check_inbox(&inner, &call, &results)?;
         check_deadlines(&inner, &call.header, &results)?;
+        let fees = funds::check_batch(&inner, &call, &results)?;
         let data = check_data(&inner.srs, &call, &results)?;
-        reserve_and_sign(&inner, &call, &results, &data, cursor)
+        reserve_and_sign(&inner, &call, &results, (&data, fees.as_ref()), cursor)
     })
     .await
 }
@@ -199,7 +201,7 @@ fn reserve_and_sign(
     inner: &Inner,
     call: &ProposeCall,
     results: &[Arc<Ran>],
-    data: &[u8],
+    (data, fees): (&[u8], Option<&Draft>),
     cursor: u64,
 ) -> Result<Answer, Refusal> {
     // The cursor says which entries of the inbox are answered. After a skip they come again, and must not count as repeats.
@@ -216,6 +218,9 @@ fn reserve_and_sign(
             let forced = results.iter().filter(|ran| ran.signed.origin() == Origin::Inbox);
             let forced: Vec<RequestId> = forced.map(|ran| ran.exchange.request_id).collect();
             inner.store().keep_forced(&forced, call.header.hash()).map_err(failed)?;
+            if let Some(fees) = fees {
+                inner.store().keep_fees(&call.header, fees, cursor).map_err(failed)?;
+            }
             Ok(sign(inner, &call.header))
         }
         Reservation::Taken(found) => Err(taken(inner, &found, signed_header(call))),

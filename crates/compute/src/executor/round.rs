@@ -14,7 +14,7 @@ use super::{Inner, blocking};
 use crate::driver::{self, Loaded, RunInput};
 use crate::lane::chain::Release;
 use crate::observe::Event;
-use crate::request::Rules;
+use crate::request::{self, Rules};
 use crate::wire::{Answer, ExecuteAnswer, ExecuteCall, Refusal, Report, ReportList, SignedRequest};
 
 /// Answers a round 1 call.
@@ -72,6 +72,7 @@ pub fn rules(inner: &Inner, app: AppId, program_id: ProgramId) -> Result<Rules, 
     Ok(Rules {
         app,
         program_id,
+        price: request::price_now(&*inner.chain, app, &release),
         clock: chain.clock(),
         time_tolerance_seconds: inner.config.time_tolerance_seconds,
         deadline_ahead_seconds_max: inner.config.deadline_ahead_seconds_max,
@@ -181,6 +182,7 @@ impl Work {
             Origin::Signed => self.rules.check(signed).and_then(|()| self.rules.check_signature(id, signed)),
             Origin::Inbox => self.rules.check_forced(id, signed, &*self.inner.chain),
         };
+        let checked = checked.and_then(|()| super::funds::check(&self.inner, &self.rules, signed));
         if let Err(refusal) = checked {
             return Step::Done(Err(refusal));
         }

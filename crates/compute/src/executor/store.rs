@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, RequestId};
 
 use crate::evidence::{self, Evidence, SignedHeader};
+use crate::fees::book::{self, Draft};
 use crate::gateway::KeptBatch;
 use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
@@ -96,7 +97,7 @@ impl ExecutorStore {
         })?;
         let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
         batches.write(|transaction| {
-            for table in [BATCHES, DATA, HELD] {
+            for table in [BATCHES, DATA, HELD, book::BOOK] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(AGES)?;
@@ -240,6 +241,16 @@ impl ExecutorStore {
     /// The newest batch that answers an entry of the forced inbox.
     pub fn forced_batch(&self, request: RequestId) -> Result<Option<BatchHash>, Error> {
         get(&self.batches, FORCED, request.as_ref())
+    }
+
+    /// Where fees are counted. What a crash loses of it shows as a gap, which the book knows how to live with.
+    pub fn fees(&self) -> &Store {
+        &self.batches
+    }
+
+    /// Keeps what a batch charges.
+    pub fn keep_fees(&self, header: &Batch, draft: &Draft, cursor: u64) -> Result<(), Error> {
+        self.batches.write_soon(|transaction| draft.write(transaction, header.hash(), cursor))
     }
 
     /// Removes the oldest batches whose table is older than `before` (Unix seconds), at most `max` of them.

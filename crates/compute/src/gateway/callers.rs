@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tracing::Span;
 use vouch_core::{OperatorId, RequestId};
 
+use super::bills::Bills;
 use super::{CallError, CallOutcome};
 use crate::wire::Refusal;
 
@@ -55,6 +56,8 @@ struct Waits {
 #[derive(Default)]
 pub struct Callers {
     calls: Mutex<HashMap<RequestId, Waits>>,
+    /// What they will owe.
+    pub bills: Bills,
 }
 
 impl Callers {
@@ -88,6 +91,7 @@ impl Callers {
 
     /// Ends a call for everyone who waits for it.
     pub fn settle(&self, id: RequestId, outcome: CallOutcome) {
+        self.bills.close(id);
         if let Some(waits) = self.lock().remove(&id) {
             waits.outcome.send_replace(Some(outcome));
         }

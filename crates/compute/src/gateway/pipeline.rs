@@ -101,7 +101,8 @@ impl Pipeline {
             if shared.store.signatures(hash)?.is_none()
                 && let Some(data) = shared.store.data(hash)?
             {
-                unfinished.push_back(Proposal { record, data });
+                let owed = shared.store.owed(lane, record.header.sequence)?;
+                unfinished.push_back(Proposal { record, data, owed });
             }
         }
         let queue = Queue::new(shared.config.limits);

@@ -26,7 +26,7 @@ use crate::lane::standing::{Memory, Standings};
 use crate::machine::Machine;
 use crate::observe::Event;
 use crate::quorum;
-use crate::request::Rules;
+use crate::request::{Rules, price_now};
 use crate::store::Error as StoreError;
 use crate::wire::{Answer, Call, CertifyCall, EcdsaSignatureBytes, Refusal, SignedRequest, Signer};
 
@@ -174,11 +174,12 @@ impl Shared {
         if let Some(receipt) = self.stored_receipt(id)? {
             return Ok(Admitted::Receipt(receipt));
         }
-        self.check(id, &signed)?;
+        let fee = self.check(id, &signed)?;
         let lane = self.lane_of(signed.request.app)?;
         let (receiver, is_new) = self.callers.join(id);
         if is_new {
             self.tell(Event::Admitted { lane, program_id: signed.request.program_id, request: id });
+            self.open_bill(id, &signed.request, fee);
             self.enter(id, signed, lane, deadline).unwrap_or_else(|error| self.fail(id, error));
         }
         Ok(Admitted::Waiting(receiver))
@@ -212,7 +213,8 @@ impl Shared {
         if skipped { Err(CallError::LaneSkipped) } else { Ok(()) }
     }
 
-    fn check(&self, id: RequestId, signed: &SignedRequest) -> Result<(), CallError> {
+    /// Returns what the call will cost.
+    fn check(&self, id: RequestId, signed: &SignedRequest) -> Result<U256, CallError> {
         let refused = CallError::Refused;
         let (app, program_id) = (signed.request.app, signed.request.program_id);
         self.chain.app(app).ok_or(refused(Refusal::UnknownApp))?;
@@ -227,11 +229,18 @@ impl Shared {
             time_tolerance_seconds: self.config.time_tolerance_seconds,
             deadline_ahead_seconds_max: self.config.deadline_ahead_seconds_max,
             payload_bytes_max: release.program.limits.payload_bytes,
+            price: price_now(&*self.chain, app, &release),
             // What each operator asks for is its own affair: who asks for more refuses.
             fee_min: U256::ZERO,
             separator: self.separator,
         };
-        rules.check(signed).and_then(|()| rules.check_signature(id, signed)).map_err(refused)
+        rules.check(signed).and_then(|()| rules.check_signature(id, signed)).map_err(refused)?;
+        let fee = rules.price.fee(signed.payload.len());
+        // A call that is under way, or was before a restart, is counted already.
+        if !self.callers.has(id) && self.store.place(id).map_err(internal)?.is_none() {
+            self.check_funds(signed, fee)?;
+        }
+        Ok(fee)
     }
 
     fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {
@@ -291,7 +300,7 @@ impl Shared {
     }
 
     /// The stored certificate of a slot's batch; none if it has none (yet).
-    fn certificate_of(&self, record: &SlotRecord) -> Result<Option<VerifiedCertificate>, CallError> {
+    pub fn certificate_of(&self, record: &SlotRecord) -> Result<Option<VerifiedCertificate>, CallError> {
         let header = &record.header;
         let Some(signatures) = self.store.signatures(header.hash()).map_err(internal)? else { return Ok(None) };
         let table = self.table_at(header.app, header.program_id, header.reference_timestamp);

@@ -34,6 +34,8 @@ const RETRY_WAIT_MIN: Duration = Duration::from_millis(10);
 pub struct Proposal {
     pub record: SlotRecord,
     pub data: Bytes,
+    /// What its clients owed before it.
+    pub owed: Vec<U256>,
 }
 
 /// How a proposal ended.
@@ -61,6 +63,8 @@ pub enum BuildError {
     Coding(#[from] vouch_coding::Error),
     #[error("the slot is reserved already")]
     SlotTaken,
+    #[error("no call of the batch is paid for any more")]
+    NothingPaid,
     #[error("building it panicked: {0}")]
     Panicked(String),
     #[error("the gateway's key cannot sign")]
@@ -91,7 +95,9 @@ pub fn fitting(agreed: &[AgreedCall]) -> usize {
 
 /// Builds the batch and reserves its slot: on disk when this returns, before anybody sees a signature. Blocks.
 pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Proposal, BuildError> {
-    let data = BatchData::new(agreed.iter().map(entry).collect())?.encode();
+    let bill = shared.bill(&frame, agreed)?;
+    let agreed = bill.calls;
+    let data = BatchData::new(agreed.iter().copied().map(entry).collect())?.encode();
     let leaves: Vec<B256> = agreed.iter().map(|call| call.exchange.leaf()).collect();
     let forced = agreed.iter().filter(|call| call.waiting.signed.origin() == Origin::Inbox).count();
     let (commitment, opening) = shared.srs.commit_data(&data)?;
@@ -107,7 +113,7 @@ pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Pro
         parent: frame.slot.parent,
         exchanges_root: merkle::root(&leaves),
         exchange_count: leaves.len() as u32,
-        fees_root: B256::ZERO,
+        fees_root: bill.fees_root,
         inbox_cursor: frame.inbox_before + forced as u64,
         data_commitment_x: commitment.x,
         data_commitment_y: commitment.y,
@@ -121,10 +127,13 @@ pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Pro
         opening: Opening { value: opening.value, proof: opening.proof },
         requests: agreed.iter().map(|call| call.waiting.id).collect(),
     };
-    if !shared.store.reserve(&record, &data)? {
+    let cursor = shared.chain.lane(frame.lane).map_or(0, |lane| lane.cursor);
+    if !shared.store.reserve_charged(&record, &data, bill.draft.as_ref(), cursor)? {
         return Err(BuildError::SlotTaken);
     }
-    Ok(Proposal { record, data: data.into() })
+    record.requests.iter().for_each(|id| shared.callers.bills.close(*id));
+    let owed = bill.draft.map_or_else(Vec::new, |draft| draft.owed().to_vec());
+    Ok(Proposal { record, data: data.into(), owed })
 }
 
 fn entry(call: &AgreedCall) -> Entry {
@@ -339,6 +348,7 @@ impl Bodies {
                 parent: record.parent.clone(),
                 data,
                 opening: record.opening,
+                owed: proposal.owed.clone(),
             };
             Bytes::from(Call::Propose(Box::new(call)).encode())
         };

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, OperatorId, RequestId};
 
 use crate::evidence::{self, Evidence, SignedHeader};
+use crate::fees::book::{self, Draft};
 use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
 use crate::machine::Files;
@@ -27,6 +28,8 @@ const SIGNATURES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("signatur
 const CALLS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("calls");
 const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
 const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
+/// What the clients of a slot's batch owed before it.
+const OWED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("fees_owed");
 const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
 
 /// A reserved slot: what is proposed, again and again, until it is certified or skipped.
@@ -82,7 +85,7 @@ impl GatewayStore {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
         let store = Store::open(files, &folder.join("gateway.redb"), &identity, finalized_block)?;
         store.write(|transaction| {
-            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD] {
+            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD, OWED, book::BOOK] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(PRUNED)?;
@@ -98,6 +101,18 @@ impl GatewayStore {
     /// Reserves a slot with its data and calls; on disk on return. False if the slot is reserved already, which leaves it
     /// as it was.
     pub fn reserve(&self, record: &SlotRecord, data: &[u8]) -> Result<bool, Error> {
+        self.reserve_charged(record, data, None, 0)
+    }
+
+    /// [`GatewayStore::reserve`], with what the batch charges: counted if and only if the slot is reserved. `cursor`: the
+    /// finalized one.
+    pub fn reserve_charged(
+        &self,
+        record: &SlotRecord,
+        data: &[u8],
+        fees: Option<&Draft>,
+        cursor: u64,
+    ) -> Result<bool, Error> {
         let slot = LaneKey::of(&record.header).slot_key(record.header.sequence);
         let hash = record.header.hash();
         self.store.write(|transaction| {
@@ -108,12 +123,26 @@ impl GatewayStore {
             slots.insert(slot.as_slice(), encode(record).as_slice())?;
             put(transaction, SLOT_OF, hash.as_ref(), &slot)?;
             put(transaction, DATA, hash.as_ref(), data)?;
+            if let Some(fees) = fees {
+                put(transaction, OWED, &slot, &encode(&fees.owed()))?;
+                fees.write(transaction, hash, cursor)?;
+            }
             let mut calls = transaction.open_table(CALLS)?;
             for (index, request) in (0u32..).zip(&record.requests) {
                 calls.insert(request.as_ref(), encode(&Place { batch: hash, index }).as_slice())?;
             }
             Ok(true)
         })
+    }
+
+    /// Where fees are counted.
+    pub fn fees(&self) -> &Store {
+        &self.store
+    }
+
+    /// What the clients of a slot's batch owed before it; nothing if it charges nobody.
+    pub fn owed(&self, lane: LaneKey, sequence: u64) -> Result<Vec<U256>, Error> {
+        Ok(self.get(OWED, &lane.slot_key(sequence))?.unwrap_or_default())
     }
 
     /// Keeps the signatures that make a batch's certificate.
@@ -293,7 +322,9 @@ fn hold(transaction: &WriteTransaction, header: &Batch, single: &OperatorSignatu
 fn remove(transaction: &WriteTransaction, record: &SlotRecord) -> Result<(), redb::Error> {
     let hash = record.header.hash();
     let slot = LaneKey::of(&record.header).slot_key(record.header.sequence);
-    transaction.open_table(SLOTS)?.remove(slot.as_slice())?;
+    for table in [SLOTS, OWED] {
+        transaction.open_table(table)?.remove(slot.as_slice())?;
+    }
     for table in [SLOT_OF, DATA, SIGNATURES] {
         transaction.open_table(table)?.remove(hash.as_ref() as &[u8])?;
     }

@@ -14,6 +14,7 @@ use vouch_core::{AppId, OperatorId, OperatorTable, Program, ProgramId};
 
 use super::inbox::Inbox;
 use super::{LaneKey, LaneState};
+use crate::fees::{Deposit, Price};
 use crate::wire::Signer;
 
 /// The newest finalized block known.
@@ -132,6 +133,14 @@ pub trait ChainView: Send + Sync + 'static {
     fn latest_table(&self, app: AppId, table: B256) -> Option<Arc<Table>>;
     /// The table of exactly this timestamp.
     fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<Arc<Table>>;
+    /// What the app charged at `time`, Unix seconds; none if it had never named a price by then.
+    fn price(&self, _app: AppId, _time: u64) -> Option<Price> {
+        None
+    }
+    /// What a client has deposited for calls of the app.
+    fn deposit(&self, _app: AppId, _client: Address) -> Deposit {
+        Deposit::default()
+    }
     /// The first finalized block that showed `signer` in a table of the app's set, or as the gateway of `lane`.
     fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64>;
     /// The lane's forced inbox; none where the deployment has none.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alloy_primitives::{Bytes, U256};
+use vouch_compute::fees::Price;
 use vouch_compute::gateway::{CallError, Wish};
 use vouch_compute::lane::chain::{ChainView, Table};
 use vouch_compute::quorum;
@@ -117,13 +118,21 @@ async fn an_operator_runs_nothing_below_its_fee() {
     };
     let executor = world.open_executor(0, asks).unwrap();
     executor.tick().await;
-    let offering = |fee: u64| {
-        let plain = request(1, b"abc");
-        sign(vouch_core::Request { max_fee: U256::from(fee), ..plain.request }, &plain.payload)
+    let generous = |nonce: u64| {
+        let plain = request(nonce, b"abc");
+        sign(vouch_core::Request { max_fee: U256::from(100), ..plain.request }, &plain.payload)
     };
+    let priced = |per_call| {
+        world.chain.change(|state| {
+            state.price = Some(Price { per_call, per_page: 0 });
+            state.deposit.balance = U256::from(100);
+        });
+    };
+    priced(4);
     let refusal = Refusal::FeeTooLow { offered: U256::from(4), min: U256::from(5) };
-    assert_eq!(execute(&executor, vec![offering(4)]).await, [Err(refusal)]);
-    assert!(execute(&executor, vec![offering(5)]).await[0].is_ok());
+    assert_eq!(execute(&executor, vec![generous(1)]).await, [Err(refusal)]);
+    priced(5);
+    assert!(execute(&executor, vec![generous(2)]).await[0].is_ok());
 }
 
 /// Both new refusals travel.

@@ -5,6 +5,7 @@
 mod acceptance;
 mod calls;
 mod executor_lies;
+mod fees;
 mod gateway_lies;
 mod inbox;
 mod restore;

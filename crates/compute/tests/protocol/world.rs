@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use vouch_coding::{DevelopmentSrs, Srs};
 use vouch_compute::driver::{HostFailure, Loaded, Outcome, RunInput, Status};
 use vouch_compute::executor::{self, Executor, Keys, Programs};
+use vouch_compute::fees::{Deposit, Price};
 use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::chain::{
     Acceptance, AppState, CallError, ChainView, ExecutorPeer, Head, Peers, Release, Table, Unavailable,
@@ -38,7 +39,7 @@ pub const NOW: u64 = 1_700_000_000;
 pub const TABLE_TIME: u32 = (NOW - 10) as u32;
 pub const WINDOW: u32 = 8;
 pub const GATEWAY_KEY: [u8; 32] = [0x77; 32];
-const CLIENT_KEY: [u8; 32] = [0x66; 32];
+pub const CLIENT_KEY: [u8; 32] = [0x66; 32];
 /// Two thirds of 1,000, rounded up, is 667: the first two make it, the last three do not.
 pub const WEIGHTS: [u64; 4] = [400, 300, 200, 100];
 
@@ -101,6 +102,10 @@ pub struct ChainState {
     /// Everything that was ever put into the lane's inbox, and how much of it posted batches have answered.
     pub inbox: Vec<SignedRequest>,
     pub inbox_cursor: u64,
+    /// None: the app has never named a price.
+    pub price: Option<Price>,
+    /// Of the one client.
+    pub deposit: Deposit,
 }
 
 impl FakeChain {
@@ -120,6 +125,8 @@ impl FakeChain {
                 members: (0..4).collect(),
                 inbox: Vec::new(),
                 inbox_cursor: 0,
+                price: None,
+                deposit: Deposit::default(),
             }),
             tables: Mutex::default(),
         })
@@ -211,6 +218,14 @@ impl ChainView for FakeChain {
             let make = || Arc::new(table_of(reference_timestamp, &state.members));
             self.tables.lock().unwrap().entry(reference_timestamp).or_insert_with(make).clone()
         })
+    }
+
+    fn price(&self, _: AppId, _: u64) -> Option<Price> {
+        self.state.lock().unwrap().price
+    }
+
+    fn deposit(&self, _: AppId, _: Address) -> Deposit {
+        self.state.lock().unwrap().deposit.clone()
     }
 
     fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
@@ -516,6 +531,7 @@ pub fn fill(mut header: Batch, data: &BatchData, parent: Option<Batch>) -> Propo
         parent,
         data: ProposedData::Whole(bytes.into()),
         opening,
+        owed: Vec::new(),
     };
     resign(call)
 }

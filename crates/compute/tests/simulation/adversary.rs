@@ -91,6 +91,7 @@ fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: 
         parent,
         data: ProposedData::Whole(bytes.into()),
         opening: Opening { value: opening.value, proof: opening.proof },
+        owed: Vec::new(),
     }
 }
 

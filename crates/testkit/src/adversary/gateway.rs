@@ -75,6 +75,7 @@ impl LyingGateway {
             parent: parent.clone(),
             data: ProposedData::Known(vec![Default::default()]),
             opening: Opening { value: B256::ZERO, proof: [0; 64].into() },
+            owed: Vec::new(),
         };
         let [first, second] = [self.signed(of_nobody(first))?, self.signed(of_nobody(second))?];
         Ok([self.propose(&first).await?, self.propose(&second).await?])

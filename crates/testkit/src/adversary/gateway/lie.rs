@@ -145,6 +145,7 @@ impl Draft {
             parent: Some(self.parent.clone()),
             data,
             opening: self.opening,
+            owed: Vec::new(),
         }
     }
 }
