@@ -15,6 +15,7 @@
 mod call;
 mod convert;
 mod explain;
+mod fees;
 mod health;
 mod problem;
 mod trace;
@@ -23,6 +24,7 @@ mod views;
 pub use call::{Batch, CallRequest, Certificate, Exchange, G1, G2, NonSigner, Receipt, Request, SizedPages};
 pub use convert::ConvertError;
 pub use explain::{Explanation, InvalidWanted, JournalEntry, KeptBatch, Searched, Wanted, address_id};
+pub use fees::FeeStanding;
 pub use health::{ChainHealth, ExecutorAppHealth, ExecutorHealth, GatewayHealth, Health, LaneHealth, LastSignature};
 pub use problem::{Answered, Problem, ProblemCode};
 pub use trace::{InvalidTraceParent, TRACEPARENT_HEADER, TraceParent};

@@ -28,6 +28,8 @@ pub enum ProblemCode {
     NoQuorum,
     /// A queue is full; try again later.
     Busy,
+    /// The client has not signed for what the call costs, or its deposit does not pay for it.
+    PaymentRequired,
     /// No operator accepted the program, so there is nobody whose stake an answer could rest on.
     NotAccepted,
     /// The app has no operator table that reaches its required stake yet.
@@ -49,6 +51,7 @@ impl ProblemCode {
             | Self::RequestExpired
             | Self::TimeOutOfRange
             | Self::WrongSignature => 400,
+            Self::PaymentRequired => 402,
             Self::UnknownApp | Self::UnknownProgram | Self::NotFound => 404,
             Self::NotAccepted => 409,
             Self::PayloadTooLarge => 413,
@@ -73,6 +76,9 @@ impl ProblemCode {
             Self::WrongSignature => "sign with the key of the request's client, under this chain's BatchRegistry",
             Self::NoQuorum => "see `answered`; operators that are down or disagree are listed there",
             Self::Busy => "try again in a second",
+            Self::PaymentRequired => {
+                "pay in with `vouch fee deposit APP AMOUNT`; `vouch fee balance APP` shows what there is"
+            }
             Self::NotAccepted => {
                 "an operator accepts by its policy or with `vouch operator accept`; `vouch app info` shows who did"
             }

@@ -71,6 +71,7 @@ artifacts! {
     DEMO_TOKEN "DemoToken",
     EQUIVOCATION_SLASHER "EquivocationSlasher",
     FORCED_INBOX "ForcedInbox",
+    FEE_VAULT "FeeVault",
     IALLOCATION_MANAGER "IAllocationManager",
     KEY_REGISTRAR "KeyRegistrar",
     PAUSER_REGISTRY "PauserRegistry",

@@ -28,6 +28,7 @@ bindings! {
     delegation_manager IDelegationManager "../../contracts/abi/IDelegationManager.json",
     equivocation_slasher IEquivocationSlasher "../../contracts/abi/IEquivocationSlasher.json",
     forced_inbox IForcedInbox "../../contracts/abi/IForcedInbox.json",
+    fee_vault IFeeVault "../../contracts/abi/IFeeVault.json",
     key_registrar IKeyRegistrar "../../contracts/abi/IKeyRegistrar.json",
     permission_controller IPermissionController "../../contracts/abi/IPermissionController.json",
     profile IProfile "../../contracts/abi/IProfile.json",

@@ -3,34 +3,21 @@
 use alloy_primitives::{Bytes, U256};
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2, Signature};
 use vouch_core::{
-    AppId, Batch, Certificate, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, ProgramId, Request,
+    AppId, Batch, Certificate, Charge, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, ProgramId, Request,
 };
 
-use crate::bindings::{app_controller, batch_registry, equivocation_slasher, forced_inbox, verifier, wager};
+use crate::bindings::{app_controller, batch_registry, equivocation_slasher, fee_vault, forced_inbox, verifier, wager};
 use crate::error::Error;
+use crate::network::Settlement;
 
 /// Conversions into the structs of one binding: the ABI gives every interface its own copies.
-macro_rules! certificate_conversions {
+macro_rules! witness_conversions {
     ($($module:ident),*) => {
         $(
             impl From<&PublicKeyG1> for $module::BN254::G1Point {
                 fn from(key: &PublicKeyG1) -> Self {
                     let [x, y] = key.to_words();
                     Self { X: x, Y: y }
-                }
-            }
-
-            impl From<&Signature> for $module::BN254::G1Point {
-                fn from(signature: &Signature) -> Self {
-                    let [x, y] = signature.to_words();
-                    Self { X: x, Y: y }
-                }
-            }
-
-            impl From<&PublicKeyG2> for $module::BN254::G2Point {
-                fn from(key: &PublicKeyG2) -> Self {
-                    let [a, b, c, d] = key.to_words();
-                    Self { X: [a, b], Y: [c, d] }
                 }
             }
 
@@ -47,6 +34,26 @@ macro_rules! certificate_conversions {
                         operatorInfoProof: siblings(witness),
                         operatorInfo: (&witness.info).into(),
                     }
+                }
+            }
+        )*
+    };
+}
+
+macro_rules! certificate_conversions {
+    ($($module:ident),*) => {
+        $(
+            impl From<&Signature> for $module::BN254::G1Point {
+                fn from(signature: &Signature) -> Self {
+                    let [x, y] = signature.to_words();
+                    Self { X: x, Y: y }
+                }
+            }
+
+            impl From<&PublicKeyG2> for $module::BN254::G2Point {
+                fn from(key: &PublicKeyG2) -> Self {
+                    let [a, b, c, d] = key.to_words();
+                    Self { X: [a, b], Y: [c, d] }
                 }
             }
 
@@ -93,8 +100,30 @@ macro_rules! batch_conversions {
     };
 }
 
+macro_rules! request_conversions {
+    ($($request:path),*) => {
+        $(impl From<&Request> for $request {
+            fn from(request: &Request) -> Self {
+                Self {
+                    app: request.app.0,
+                    programId: request.program_id.0,
+                    client: request.client,
+                    nonce: request.nonce,
+                    payloadHash: request.payload_hash,
+                    time: request.time,
+                    seedBlock: request.seed_block,
+                    deadline: request.deadline,
+                    maxFee: request.max_fee,
+                }
+            }
+        })*
+    };
+}
+
+witness_conversions!(batch_registry, equivocation_slasher, fee_vault, verifier);
 certificate_conversions!(batch_registry, equivocation_slasher, verifier);
-batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch, wager::Batch);
+batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch, fee_vault::Batch, wager::Batch);
+request_conversions!(fee_vault::Request, wager::Request);
 
 /// From the leaf's level upwards, one after the other.
 fn siblings(witness: &NonSignerWitness) -> Bytes {
@@ -133,19 +162,22 @@ impl From<&Exchange> for wager::Exchange {
     }
 }
 
-impl From<&Request> for wager::Request {
-    fn from(request: &Request) -> Self {
+impl From<&Settlement> for fee_vault::IFeeVault::Settlement {
+    fn from(settlement: &Settlement) -> Self {
         Self {
-            app: request.app.0,
-            programId: request.program_id.0,
-            client: request.client,
-            nonce: request.nonce,
-            payloadHash: request.payload_hash,
-            time: request.time,
-            seedBlock: request.seed_block,
-            deadline: request.deadline,
-            maxFee: request.max_fee,
+            batch: (&settlement.batch).into(),
+            charge: (&settlement.charge).into(),
+            index: settlement.index,
+            proof: settlement.proof.clone(),
+            request: (&settlement.request).into(),
+            clientSignature: settlement.signature.clone(),
         }
+    }
+}
+
+impl From<&Charge> for fee_vault::Charge {
+    fn from(charge: &Charge) -> Self {
+        Self { requestId: charge.request_id.0, client: charge.client, fee: charge.fee, total: charge.total }
     }
 }
 

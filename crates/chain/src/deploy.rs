@@ -147,7 +147,15 @@ impl Deployer<'_> {
             (with.profile.words(), with.demand_limit_bytes, with.slashable_blocks(), with.seconds_per_block());
         self.create(&code::PROFILE, at.profile, &profile).await?;
         let inbox = (at.app_controller, at.batch_registry, with.inbox.words());
-        self.create(&code::FORCED_INBOX, at.forced_inbox, &inbox).await
+        self.create(&code::FORCED_INBOX, at.forced_inbox, &inbox).await?;
+        let fees = (
+            at.app_controller,
+            at.batch_registry,
+            at.certificate_verifier,
+            at.key_registrar,
+            parameters::FEE_DEADLINE_SECONDS,
+        );
+        self.create(&code::FEE_VAULT, at.fee_vault, &fees).await
     }
 
     /// The local cloud's tokens, each with its strategy, open for deposits.

@@ -46,6 +46,9 @@ enum Command {
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
+    /// Pay for calls, and be paid for them
+    #[command(subcommand)]
+    Fee(command::fee::Command),
     /// Show a receipt, verify it against the chain alone, or bring it to a contract
     #[command(subcommand)]
     Receipt(command::receipt::Command),
@@ -99,6 +102,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::App(command) => block_on(command::app::run(command, output)),
         Command::Image(command) => block_on(command::image::run(command, output)),
         Command::Operator(command) => block_on(command::operator::run(command, output)),
+        Command::Fee(command) => block_on(command::fee::run(command, output)),
         Command::Receipt(command) => block_on(command::receipt::run(command, output)),
         Command::Node(arguments) => block_on(command::node::run(arguments)),
         Command::Internal(_) => Err(Failure::bug("internal commands are dispatched first")),

@@ -17,6 +17,7 @@ use vouch_compute::observe::Observed;
 use vouch_core::AppId;
 
 use crate::config::GatewayConfig;
+use crate::fees::Settler;
 use crate::mirror::Mirror;
 use crate::node::{Error, Parts, open_key};
 use crate::watch::Watch;
@@ -27,6 +28,9 @@ const WISHES_MAX: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a table transaction that succeeded is given to become final before another is sent.
 const TABLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often charges are settled: seldom, because one charge pays for all before it.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A gateway with what it needs to act on chain.
 pub struct GatewayRole {
@@ -57,7 +61,10 @@ impl GatewayRole {
             },
         )?;
         parts.watch.evidence_found(gateway.evidence()?.iter().map(Evidence::name));
+        let settler =
+            Settler { gateway: gateway.clone(), mirror: Arc::clone(&parts.mirror), network: parts.network.clone() };
         let actor = Actor {
+            settler,
             watch: Arc::clone(&parts.watch),
             gateway: gateway.clone(),
             mirror: Arc::clone(&parts.mirror),
@@ -87,6 +94,7 @@ impl GatewayRole {
             }
         };
         let acting = async {
+            let mut settle_at = tokio::time::Instant::now() + SETTLE_INTERVAL;
             let mut post_at = tokio::time::Instant::now() + actor.post_interval;
             loop {
                 tokio::select! {
@@ -98,6 +106,10 @@ impl GatewayRole {
                     () = tokio::time::sleep_until(post_at) => {
                         actor.post_all().await;
                         post_at = tokio::time::Instant::now() + actor.post_interval;
+                    }
+                    () = tokio::time::sleep_until(settle_at) => {
+                        actor.settler.settle_all(&actor.sender).await;
+                        settle_at = tokio::time::Instant::now() + SETTLE_INTERVAL;
                     }
                 }
             }
@@ -113,6 +125,7 @@ impl GatewayRole {
 /// Sends the transactions that a gateway wishes for; what fails comes back as a new wish.
 struct Actor {
     watch: Arc<Watch>,
+    settler: Settler,
     gateway: Gateway,
     mirror: Arc<Mirror>,
     network: Network,

@@ -40,6 +40,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
         views::app,
         gateway::call,
         gateway::receipt,
+        gateway::fees,
         gateway::put_artifact,
         gateway::get_artifact,
         peer::batch_data,
@@ -68,6 +69,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/explain", get(explain::explain))
         .route("/v1/apps", get(views::apps))
         .route("/v1/apps/{app}", get(views::app))
+        .route("/v1/apps/{app}/clients/{client}/fees", get(gateway::fees))
         .route("/v1/calls", post(gateway::call))
         .route("/v1/receipts/{request_id}", get(gateway::receipt))
         .route("/v1/apps/{app}/batches/{batch_hash}/data", get(peer::batch_data))

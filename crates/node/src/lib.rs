@@ -10,6 +10,7 @@ mod acceptance;
 pub mod adversary;
 pub mod config;
 mod executor;
+mod fees;
 mod gateway;
 mod http;
 mod journal;

@@ -5,6 +5,7 @@
 //! an endpoint which shows another history is found out by a node that was stopped meanwhile, too.
 
 mod acceptance;
+mod fees;
 mod state;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use vouch_chain::bindings::batch_registry;
 use vouch_chain::follower::RedbCursor;
 use vouch_chain::{Chain, Cursor, CursorStore, Deployment, Error, Fault, Finalized, FinalizedClock};
+use vouch_compute::fees::{Deposit, Price};
 use vouch_compute::lane::chain::{Acceptance, AppState, ChainView, Head, Release, Table, Unavailable};
 use vouch_compute::lane::inbox::Inbox;
 use vouch_compute::lane::{LaneKey, LaneState};
@@ -128,6 +130,7 @@ impl Mirror {
             addresses.batch_registry,
             addresses.certificate_verifier,
             addresses.forced_inbox,
+            addresses.fee_vault,
         ];
         let from = self.read().next_block(self.deployment.start_block);
         let logs = view.logs(&followed, &[], from, view.block().number).await?;
@@ -247,6 +250,11 @@ impl Mirror {
         self.read().uris.get(&(app, program)).cloned()
     }
 
+    /// In which token the app charges; none if it has never named a price.
+    pub fn fee_token(&self, app: AppId) -> Option<Address> {
+        self.read().fees.token(app)
+    }
+
     /// App and operator of a BLS key that was in some table.
     pub fn owner_of(&self, operator: OperatorId) -> Option<(AppId, Address)> {
         self.read().operators.get(&operator).copied()
@@ -350,6 +358,14 @@ impl ChainView for Mirror {
 
     fn table(&self, app: AppId, table: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
         self.read().table(app, table, reference_timestamp).map(|record| Arc::clone(&record.table))
+    }
+
+    fn price(&self, app: AppId, time: u64) -> Option<Price> {
+        self.read().fees.price(app, time)
+    }
+
+    fn deposit(&self, app: AppId, client: Address) -> Deposit {
+        self.read().fees.deposit(app, client)
     }
 
     fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {

@@ -43,7 +43,7 @@ pub struct Policy {
     /// What this machine is. A program that names no class runs anywhere.
     #[serde(default)]
     pub hardware_class: String,
-    /// What a request must offer at least, in the smallest unit of the app's fee token.
+    /// What a call must cost at least by the app's price, in the smallest unit of the app's fee token.
     #[serde(default, deserialize_with = "decimal", serialize_with = "as_decimal")]
     pub minimum_fee: U256,
     #[serde(default)]

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use rand::RngCore;
 use reqwest::Method;
 use tokio::time::Instant;
 use vouch_api::{
-    Answered, AppView, CallRequest, Clock, Explanation, Health, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt,
-    Status, TraceParent, Wanted,
+    Answered, AppView, CallRequest, Clock, Explanation, FeeStanding, Health, PAYLOAD_BYTES_MAX, Problem, ProblemCode,
+    Receipt, Status, TraceParent, Wanted,
 };
 use vouch_core::{AppId, Domain, ProgramId, Request, RequestId, ecdsa, pages};
 
@@ -32,7 +32,8 @@ pub struct CallOptions {
     pub patience: Duration,
     /// The block whose randomness seeds the run; zero: the request id alone.
     pub seed_block: u64,
-    /// In the smallest unit of the app's fee token.
+    /// Everything that the client agrees to owe the app with this call, in the smallest unit of its fee token; zero: what the
+    /// gateway says that it owes already, and this call's fee.
     pub max_fee: U256,
 }
 
@@ -111,6 +112,12 @@ impl Client {
         self
     }
 
+    /// How a client stands with an app: its price, what the client owes, and what its deposit has left. The gateway's word:
+    /// what a quorum does not charge is not paid, whatever was signed for.
+    pub async fn fees(&self, app: B256, client: Address) -> Result<FeeStanding, Error> {
+        self.http.json(Ask::get(format!("/v1/apps/{app}/clients/{client}/fees")), "a client's fees").await
+    }
+
     /// Every app that the gateway knows.
     pub async fn apps(&self) -> Result<Vec<AppView>, Error> {
         self.http.json(Ask::get("/v1/apps"), "a list of apps").await
@@ -173,7 +180,15 @@ impl Client {
         signer: &PrivateKeySigner,
         options: &CallOptions,
     ) -> Result<Request, Error> {
-        let time = self.clock().await?.time;
+        // One after the other would make every call wait twice.
+        let max_fee = async {
+            match options.max_fee {
+                U256::ZERO => Ok(self.fees(app, signer.address()).await?.max_fee(payload.len())),
+                named => Ok(named),
+            }
+        };
+        let (clock, max_fee) = tokio::try_join!(self.clock(), max_fee)?;
+        let time = clock.time;
         Ok(Request {
             app: AppId(app),
             program_id: ProgramId(program),
@@ -183,7 +198,7 @@ impl Client {
             time,
             seed_block: options.seed_block,
             deadline: time.saturating_add(options.deadline_seconds),
-            max_fee: options.max_fee,
+            max_fee,
         })
     }
 

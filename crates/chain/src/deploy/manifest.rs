@@ -51,6 +51,7 @@ pub struct Contracts {
     pub equivocation_slasher: Address,
     pub profile: Address,
     pub forced_inbox: Address,
+    pub fee_vault: Address,
     /// The local cloud's tokens and strategies, by ascending strategy address as operator sets want them: the first is
     /// the primary one.
     pub stakes: Vec<Stake>,
@@ -69,7 +70,7 @@ impl Contracts {
     /// The addresses of contracts that `deployer` creates from `first_nonce` on, in the order of the fields.
     pub(super) fn predict(deployer: Address, first_nonce: u64, demo_tokens: bool) -> Self {
         let at = |index: u64| deployer.create(first_nonce + index);
-        let mut pairs = vec![(at(16), at(14)), (at(17), at(15))];
+        let mut pairs = vec![(at(17), at(15)), (at(18), at(16))];
         pairs.sort_unstable();
         if !demo_tokens {
             pairs.clear();
@@ -91,6 +92,7 @@ impl Contracts {
             equivocation_slasher: at(11),
             profile: at(12),
             forced_inbox: at(13),
+            fee_vault: at(14),
             stakes: stakes.collect(),
         }
     }

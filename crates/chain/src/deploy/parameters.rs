@@ -1,6 +1,10 @@
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
+/// How far ahead operators let a deadline be (7 days), and a day to settle what was posted: so long a deposit stays after its
+/// client asked for it, besides the staleness of the app's tables.
+pub(super) const FEE_DEADLINE_SECONDS: u64 = 8 * 86_400;
+
 /// Everything that the contracts' constructors fix for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

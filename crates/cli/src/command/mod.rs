@@ -3,6 +3,7 @@
 pub mod app;
 pub mod doctor;
 pub mod explain;
+pub mod fee;
 pub mod generated;
 pub mod image;
 pub mod internal;

@@ -86,6 +86,7 @@ pub fn call_error(error: CallError, mirror: &Mirror) -> Failure {
 
 fn refusal_code(refusal: &Refusal) -> ProblemCode {
     match refusal {
+        Refusal::MaxFeeTooLow { .. } | Refusal::FundsTooLow { .. } => ProblemCode::PaymentRequired,
         Refusal::UnknownApp | Refusal::UnknownLane => ProblemCode::UnknownApp,
         Refusal::UnknownProgram => ProblemCode::UnknownProgram,
         Refusal::WrongClientSignature => ProblemCode::WrongSignature,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256, U256};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -9,11 +9,11 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use tracing::{Instrument, debug_span};
-use vouch_api::{CallRequest, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt};
+use vouch_api::{CallRequest, FeeStanding, PAYLOAD_BYTES_MAX, Problem, ProblemCode, Receipt};
 use vouch_compute::gateway::{self, CallError, Gateway};
 use vouch_compute::oci;
 use vouch_compute::wire::SignedRequest;
-use vouch_core::RequestId;
+use vouch_core::{AppId, RequestId};
 
 use super::answer::{Failure, body, call_error, json, parse};
 use crate::metrics::variant_name;
@@ -102,6 +102,34 @@ async fn forced_receipt(shared: &Shared, id: RequestId) -> Option<gateway::recei
         }
     }
     None
+}
+
+/// How a client stands with an app: its price, what the client owes and what its deposit has left
+#[utoipa::path(
+    get, path = "/v1/apps/{app}/clients/{client}/fees", params(("app" = String, Path), ("client" = String, Path)),
+    responses((status = 200, body = FeeStanding), (status = 400, body = Problem), (status = 404, body = Problem))
+)]
+pub async fn fees(
+    State(shared): State<Arc<Shared>>,
+    Path((app, client)): Path<(String, String)>,
+) -> Result<Json<FeeStanding>, Failure> {
+    let app: AppId = parse("the app's id", &app)?;
+    let client: Address = client
+        .parse()
+        .map_err(|_| Failure::new(ProblemCode::InvalidRequest, "the client must be an address: 20 bytes of hex"))?;
+    let gateway = gateway_of(&shared)?.clone();
+    let found = tokio::task::spawn_blocking(move || gateway.standing(app, client)).await;
+    let found = found.map_err(|error| Failure::new(ProblemCode::Internal, error.to_string()))?;
+    let found = found.map_err(|error| call_error(error, &shared.mirror))?;
+    let price = found.price.unwrap_or_default();
+    Ok(Json(FeeStanding {
+        token: shared.mirror.fee_token(app),
+        per_call: U256::from(price.per_call),
+        per_page: U256::from(price.per_page),
+        owed: found.standing.owed,
+        unpaid: found.standing.unpaid,
+        available: found.deposit.available(),
+    }))
 }
 
 /// Upload the artifact of a published release

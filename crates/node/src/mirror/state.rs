@@ -4,7 +4,9 @@ use std::sync::Arc;
 use alloy::rpc::types::Log;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
-use vouch_chain::bindings::{app_controller, batch_registry, forced_inbox, key_registrar, profile, verifier};
+use vouch_chain::bindings::{
+    app_controller, batch_registry, fee_vault, forced_inbox, key_registrar, profile, verifier,
+};
 use vouch_chain::network::Forced;
 use vouch_chain::{Deployment, Error, Finalized};
 use vouch_compute::lane::chain::{Acceptance, AppState, Head, Release, Table};
@@ -15,6 +17,7 @@ use vouch_core::bls::{PublicKeyG1, PublicKeyG2};
 use vouch_core::{AppId, OperatorId, OperatorInfo, OperatorTable, Program, ProgramId};
 
 use super::acceptance::Acceptances;
+use super::fees::Fees;
 
 /// Tables kept per (set, table key): older ones are stale long before they are pushed out.
 const TABLES_MAX: usize = 64;
@@ -62,6 +65,8 @@ pub struct State {
     /// What is not answered by a posted batch. The inbox's price bounds how much that can be.
     pub inboxes: HashMap<LaneKey, Arc<Inbox>>,
     pub acceptances: Acceptances,
+    /// Shared with the copies of this state until it changes: there may be many clients.
+    pub fees: Arc<Fees>,
 }
 
 impl State {
@@ -163,6 +168,20 @@ impl State {
             (address, forced_inbox::RequestSubmitted::SIGNATURE_HASH) if address == contracts.forced_inbox => {
                 self.request_submitted(decode::<forced_inbox::RequestSubmitted>(log)?.try_into()?)?;
             }
+            (address, event) if address == contracts.fee_vault => self.apply_fee(event, log)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_fee(&mut self, event: B256, log: &Log) -> Result<(), Error> {
+        let fees = Arc::make_mut(&mut self.fees);
+        match event {
+            fee_vault::PriceSet::SIGNATURE_HASH => fees.price_set(&decode(log)?),
+            fee_vault::Deposited::SIGNATURE_HASH => fees.deposited(&decode(log)?),
+            fee_vault::WithdrawalRequested::SIGNATURE_HASH => fees.withdrawal_requested(&decode(log)?),
+            fee_vault::Withdrawn::SIGNATURE_HASH => fees.withdrawn(&decode(log)?),
+            fee_vault::Settled::SIGNATURE_HASH => fees.settled(&decode(log)?),
             _ => {}
         }
         Ok(())
