@@ -231,13 +231,14 @@ async fn run(seed: u64) -> Vec<u64> {
             follower = resume(&chain, seed, &kept).await;
         }
     }
-    let mut simulated = simulated.lock().unwrap();
-    assert_eq!(handled, simulated.final_events(simulated.final_at), "seed {seed}: all of it in the end");
     let cursor = follower.cursor().map_or(0, |cursor| cursor.number as usize);
-    simulated.blocks[cursor].hash = B256::repeat_byte(9);
-    simulated.mine();
-    simulated.final_at = simulated.blocks.len() - 1;
-    drop(simulated);
+    {
+        let mut simulated = simulated.lock().unwrap();
+        assert_eq!(handled, simulated.final_events(simulated.final_at), "seed {seed}: all of it in the end");
+        simulated.blocks[cursor].hash = B256::repeat_byte(9);
+        simulated.mine();
+        simulated.final_at = simulated.blocks.len() - 1;
+    }
     if cursor > 0 {
         let error = follower.next_page().await.unwrap_err();
         assert!(matches!(error, Error::HistoryChanged { .. }), "seed {seed}: {error}");
