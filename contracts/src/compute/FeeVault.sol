@@ -207,8 +207,8 @@ contract FeeVault is IFeeVault, ReentrancyGuardTransient {
         require(request.app == settlement.batch.app, RequestOfAnotherApp(request.app));
         require(request.client == settlement.charge.client, RequestOfAnotherClient(request.client));
         bytes32 digest = MessageHashUtils.toTypedDataHash(registry.domainSeparator(), requestId);
-        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(digest, settlement.clientSignature);
-        require(error == ECDSA.RecoverError.NoError && signer == request.client, RequestNotSigned(request.client));
+        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, settlement.clientSignature);
+        require(failure == ECDSA.RecoverError.NoError && signer == request.client, RequestNotSigned(request.client));
     }
 
     /// @dev In the table of the batch's certificate, and not among those whom the certificate leaves out.
