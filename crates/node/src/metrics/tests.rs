@@ -57,6 +57,7 @@ fn what_is_documented_is_what_is_served() {
     watch.gateway.post_failed();
     watch.executor.refused("execute", "floor".to_owned());
     node.evidence(&std::collections::BTreeMap::from([("dissent".to_owned(), 1)]));
+    node.transactions(&[]);
     node.started("1.0.0", "gateway".to_owned());
     let text = catalogue.encode().unwrap();
     assert!(text.contains("vouch_gateway_calls_total{outcome=\"certified\"} 1"), "{text}");
