@@ -12,20 +12,6 @@ use vouch_core::Batch;
 
 use crate::world::*;
 
-fn first(nonce: u64) -> ProposeCall {
-    proposal(vec![entry(&request(nonce, b"abc"))], None)
-}
-
-/// Executors alone: the lane's gateway is played by the test.
-async fn executors() -> World {
-    let world = World::empty();
-    let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
-    for executor in executors {
-        executor.tick().await;
-    }
-    world
-}
-
 /// Has the batch proposed to some executors alone, who sign it.
 async fn propose_to(world: &World, call: &ProposeCall, indices: &[usize]) {
     for index in indices {
@@ -89,7 +75,7 @@ async fn what_was_posted_is_not_taken_over_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_a_threshold_signed_is_taken_over_without_its_certificate() {
-    let world = executors().await;
+    let world = World::executors().await;
     let call = first(1);
     propose_to(&world, &call, &[0, 1]).await;
     let next = taken_over(&world).await;
@@ -98,7 +84,7 @@ async fn a_batch_that_a_threshold_signed_is_taken_over_without_its_certificate()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_too_few_signed_gives_way() {
-    let world = executors().await;
+    let world = World::executors().await;
     propose_to(&world, &first(1), &[3]).await;
     let next = taken_over(&world).await;
     let receipt = next.call(request(2, b"abc")).await.unwrap();
@@ -108,7 +94,7 @@ async fn a_batch_that_too_few_signed_gives_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_binds_too_much_stake_is_finished() {
-    let world = executors().await;
+    let world = World::executors().await;
     let call = first(1);
     // 400 of 1,000: nothing else can reach 667 in this slot.
     propose_to(&world, &call, &[0]).await;
@@ -118,7 +104,7 @@ async fn a_batch_that_binds_too_much_stake_is_finished() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ancestor_that_few_signed_comes_along_with_what_stands_on_it() {
-    let world = executors().await;
+    let world = World::executors().await;
     let call = first(1);
     let child = proposal(vec![entry(&request(2, b"abc"))], Some(&call.header));
     propose_to(&world, &call, &[3]).await;
@@ -130,7 +116,7 @@ async fn an_ancestor_that_few_signed_comes_along_with_what_stands_on_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_the_old_gateway_spoilt_needs_a_skip() {
-    let mut world = executors().await;
+    let mut world = World::executors().await;
     propose_to(&world, &first(1), &[0]).await;
     propose_to(&world, &first(2), &[1, 2]).await;
     let next = taken_over(&world).await;
@@ -145,7 +131,7 @@ async fn a_slot_that_the_old_gateway_spoilt_needs_a_skip() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_gateways_proposal_after_the_change_is_refused() {
-    let world = executors().await;
+    let world = World::executors().await;
     let (signed, late) = (first(1), first(2));
     let signature = propose(&world.executor(0), &signed).await.unwrap();
     world.chain.change_gateway();
@@ -156,14 +142,14 @@ async fn an_old_gateways_proposal_after_the_change_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_of_tomorrow_proposes_nothing_today() {
-    let world = executors().await;
+    let world = World::executors().await;
     let early = resign_as(first(1), &NEXT_GATEWAY_KEY);
     assert_eq!(propose(&world.executor(0), &early).await, Err(Refusal::WrongGateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_epochs_proposals_for_one_slot_are_nobodys_equivocation() {
-    let world = executors().await;
+    let world = World::executors().await;
     let (old, new) = (first(1), resign_as(first(2), &NEXT_GATEWAY_KEY));
     let executor = world.executor(0);
     propose(&executor, &old).await.unwrap();
@@ -232,7 +218,7 @@ async fn slots(world: &World, index: usize, epoch: u32) -> Result<Vec<SignedHead
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_not_seen_the_change_does_not_answer_for_it() {
-    let world = executors().await;
+    let world = World::executors().await;
     let ahead = slots(&world, 0, 2).await;
     assert!(matches!(ahead, Err(Refusal::NotReady(_))), "it may still sign for the old gateway: {ahead:?}");
     world.chain.change_gateway();
@@ -259,7 +245,7 @@ async fn a_lane_is_not_taken_over_on_the_word_of_too_few() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_peer_invents_is_not_taken_over() {
-    let world = executors().await;
+    let world = World::executors().await;
     let invented = resign_as(first(9), &[0x55; 32]);
     let slot = SignedHeader { header: invented.header.clone(), gateway_signature: invented.gateway_signature };
     let lie: Lie = Arc::new(move |body, honest| {
@@ -276,7 +262,7 @@ async fn what_a_peer_invents_is_not_taken_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_signed_for_a_gateway_whose_bond_is_too_small() {
-    let world = executors().await;
+    let world = World::executors().await;
     let missing = U256::from(5);
     let signed = first(1);
     propose(&world.executor(0), &signed).await.unwrap();

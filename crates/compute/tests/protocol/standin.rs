@@ -4,23 +4,10 @@ use std::time::Duration;
 
 use vouch_compute::executor::Executor;
 use vouch_compute::lane::PostWork;
-use vouch_compute::wire::{ProposeCall, Refusal};
+use vouch_compute::wire::Refusal;
 use vouch_core::Batch;
 
 use crate::world::*;
-
-fn first(nonce: u64) -> ProposeCall {
-    proposal(vec![entry(&request(nonce, b"abc"))], None)
-}
-
-async fn executors() -> World {
-    let world = World::empty();
-    let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
-    for executor in executors {
-        executor.tick().await;
-    }
-    world
-}
 
 fn is_certified(work: &PostWork, headers: &[Batch]) -> bool {
     let last = headers.last().unwrap();
@@ -31,7 +18,7 @@ fn is_certified(work: &PostWork, headers: &[Batch]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_operator_finishes_what_a_dead_gateway_proposed_to_one() {
-    let world = executors().await;
+    let world = World::executors().await;
     let call = first(1);
     propose(&world.executor(3), &call).await.unwrap();
     // Not the one who was asked, and then another: the same bytes, however often.
@@ -44,7 +31,7 @@ async fn any_operator_finishes_what_a_dead_gateway_proposed_to_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_batches_is_finished_in_order() {
-    let world = executors().await;
+    let world = World::executors().await;
     let call = first(1);
     let child = proposal(vec![entry(&request(2, b"abc"))], Some(&call.header));
     for proposed in [&call, &child] {
@@ -85,7 +72,7 @@ async fn aggregated(executor: &Executor) -> PostWork {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_batches_for_one_slot_never_both_get_a_certificate() {
-    let world = executors().await;
+    let world = World::executors().await;
     // An equivocating gateway leaves the lane in halves.
     for index in [0, 3] {
         propose(&world.executor(index), &first(1)).await.unwrap();
@@ -100,7 +87,7 @@ async fn two_batches_for_one_slot_never_both_get_a_certificate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aggregator_that_proposes_other_bytes_is_refused() {
-    let world = executors().await;
+    let world = World::executors().await;
     let honest = first(1);
     let mut other = first(2);
     other.gateway_signature = honest.gateway_signature;

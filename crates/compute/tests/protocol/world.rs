@@ -386,14 +386,25 @@ impl World {
     }
 
     pub async fn started(self) -> Self {
-        let world = self;
-        let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
-        let gateway = world.start_gateway();
+        let gateway = self.start_gateway();
+        self.start_executors().await;
+        gateway.tick().await;
+        self
+    }
+
+    /// Executors alone: the lane's gateway is played by the test.
+    pub async fn executors() -> Self {
+        let world = Self::empty();
+        world.start_executors().await;
+        world
+    }
+
+    async fn start_executors(&self) {
+        // All of them before one asks the others.
+        let executors: Vec<_> = (0..4).map(|index| self.start_executor(index)).collect();
         for executor in executors {
             executor.tick().await;
         }
-        gateway.tick().await;
-        world
     }
 
     pub fn executor_folder(&self, index: usize) -> PathBuf {
@@ -589,6 +600,11 @@ pub fn resign(mut call: ProposeCall) -> ProposeCall {
 pub fn resign_as(mut call: ProposeCall, key: &[u8; 32]) -> ProposeCall {
     call.gateway_signature = ecdsa::sign(call.header.hash().0, key).unwrap().into();
     call
+}
+
+/// The first batch of the lane, of one request.
+pub fn first(nonce: u64) -> ProposeCall {
+    proposal(vec![entry(&request(nonce, b"abc"))], None)
 }
 
 pub async fn propose(executor: &Executor, call: &ProposeCall) -> Result<[u8; 64], Refusal> {
