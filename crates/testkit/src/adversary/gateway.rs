@@ -119,7 +119,7 @@ impl LyingGateway {
         let domain = Domain { chain_id: genuine.chain_id, registry: genuine.registry };
         let node = Client::new(self.executor.url(), domain)?;
         // Named, because only a gateway says what a call costs, and it is an executor that is asked here.
-        let options = CallOptions { max_fee: U256::ONE, ..CallOptions::default() };
+        let options = CallOptions { max_fee: Some(U256::ZERO), ..CallOptions::default() };
         let mut signed = Vec::new();
         for number in 1..=3 {
             let payload = format!("{lie:?} {number}");
