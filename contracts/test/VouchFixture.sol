@@ -5,6 +5,7 @@ import {AppController} from "../src/compute/AppController.sol";
 import {BatchRegistry} from "../src/compute/BatchRegistry.sol";
 import {BN254CertificateVerifier} from "../src/compute/BN254CertificateVerifier.sol";
 import {ForcedInbox} from "../src/compute/ForcedInbox.sol";
+import {Lanes} from "../src/compute/Lanes.sol";
 import {Profile} from "../src/compute/Profile.sol";
 import {KeyRegistrar} from "../src/core/KeyRegistrar.sol";
 import {StrategyBase} from "../src/core/StrategyBase.sol";
@@ -33,6 +34,9 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
     uint32 internal constant SLASHABLE_BLOCKS = 216_000;
     uint32 internal constant ADD_DELAY_BLOCKS = 216_001;
     uint32 internal constant SKIP_DELAY = 1 hours;
+    uint256 internal constant SKIP_BOND = 0.05 ether;
+    uint32 internal constant GATEWAY_DELAY = 8 days;
+    uint32 internal constant BOND_DELAY = 30 days;
     uint32 internal constant WINDOW = 16;
     uint16 internal constant THRESHOLD_BIPS = 6_667;
     uint256 internal constant MINIMUM_STAKE = 1 ether;
@@ -92,7 +96,7 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
         controller = new AppController(allocationManager, keyRegistrar, address(router), vaultFactory);
         verifier = new BN254CertificateVerifier(allocationManager, keyRegistrar);
         address inboxAt = vm.computeCreateAddress(address(this), nonce + 6);
-        registry = new BatchRegistry(controller, verifier, IForcedInbox(inboxAt), SKIP_DELAY);
+        registry = new BatchRegistry(controller, verifier, IForcedInbox(inboxAt), laneRules());
         equivocationSlasher = new EquivocationSlasher(
             controller, registry, verifier, keyRegistrar, router, SLASHABLE_BLOCKS, SECONDS_PER_BLOCK
         );
@@ -113,6 +117,10 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
             deadlineMax: 1 days,
             payloadBytesMax: 1 << 15
         });
+    }
+
+    function laneRules() internal pure returns (Lanes.LaneRules memory) {
+        return Lanes.LaneRules({skipDelay: SKIP_DELAY, gatewayDelay: GATEWAY_DELAY, skipBond: SKIP_BOND});
     }
 
     // Apps and programs.

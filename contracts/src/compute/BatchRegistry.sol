@@ -12,7 +12,8 @@ import {Lanes} from "./Lanes.sol";
 
 /// @title BatchRegistry
 /// @notice See `IBatchRegistry`. Immutable, without an owner or a pause; anyone may post, the certificate is what counts.
-/// @dev Of a post only the last header is certified. Those before it are bound by its `parent` chain, and each needs its own
+/// @dev It holds the bonds of skips and nothing else; what is sent to it otherwise is refused.
+/// Of a post only the last header is certified. Those before it are bound by its `parent` chain, and each needs its own
 /// certificate before it can be consumed; until then their hashes only hold their places.
 contract BatchRegistry is Lanes, EIP712 {
     using VouchTypes for Batch;
@@ -31,8 +32,8 @@ contract BatchRegistry is Lanes, EIP712 {
         IAppController appController_,
         IBN254CertificateVerifier verifier_,
         IForcedInbox forcedInbox_,
-        uint32 skipDelay_
-    ) Lanes(appController_, skipDelay_) EIP712("Vouch", "1") {
+        LaneRules memory laneRules
+    ) Lanes(appController_, laneRules) EIP712("Vouch", "1") {
         verifier = verifier_;
         forcedInbox = forcedInbox_;
     }

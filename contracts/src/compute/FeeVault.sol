@@ -167,7 +167,10 @@ contract FeeVault is IFeeVault, ReentrancyGuardTransient {
 
     /// @dev Takes what is due out of the client's deposit: up to `total` on this lane, up to the highest `maxFee` over all lanes, and no
     /// more than is there. What could not be paid stays due.
-    function _take(bytes32 app, address client, uint32 lane, uint256 total, uint256 maxFee) private returns (uint256 paid) {
+    function _take(bytes32 app, address client, uint32 lane, uint256 total, uint256 maxFee)
+        private
+        returns (uint256 paid)
+    {
         uint256 before = settledOn[app][client][lane];
         require(total > before, NothingDue(total, before));
         Account storage account = _accounts[app][client];
@@ -195,7 +198,8 @@ contract FeeVault is IFeeVault, ReentrancyGuardTransient {
         bytes32 leaf = settlement.charge.hash();
         Batch calldata batch = settlement.batch;
         require(
-            Merkle.verify(settlement.proof, batch.feesRoot, leaf, settlement.index, batch.exchangeCount), NotCharged(leaf)
+            Merkle.verify(settlement.proof, batch.feesRoot, leaf, settlement.index, batch.exchangeCount),
+            NotCharged(leaf)
         );
     }
 
@@ -207,8 +211,8 @@ contract FeeVault is IFeeVault, ReentrancyGuardTransient {
         require(request.app == settlement.batch.app, RequestOfAnotherApp(request.app));
         require(request.client == settlement.charge.client, RequestOfAnotherClient(request.client));
         bytes32 digest = MessageHashUtils.toTypedDataHash(registry.domainSeparator(), requestId);
-        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(digest, settlement.clientSignature);
-        require(error == ECDSA.RecoverError.NoError && signer == request.client, RequestNotSigned(request.client));
+        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, settlement.clientSignature);
+        require(failure == ECDSA.RecoverError.NoError && signer == request.client, RequestNotSigned(request.client));
     }
 
     /// @dev In the table of the batch's certificate, and not among those whom the certificate leaves out.

@@ -19,6 +19,12 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
         uint64 tipSequence;
         /// When the running skip ends; zero if none runs.
         uint64 skipEndsAt;
+        /// How many gateways the lane has had, this one included.
+        uint32 epoch;
+        /// Who may take the lane; zero if nobody was named.
+        address nextGateway;
+        /// When `nextGateway` may take it.
+        uint64 changeAfter;
     }
 
     struct BatchRecord {
@@ -36,6 +42,12 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error InvalidWindow(uint32 window);
     error InvalidGateway();
     error ZeroSkipDelay();
+    error ZeroGatewayDelay();
+    error WrongBond(uint256 paid, uint256 due);
+    error PaymentRefused(address to);
+    error NotGateway(address caller, address gateway);
+    error NotNamed(address caller, address named);
+    error TooEarly(uint64 changeAfter);
     error UnknownLane(bytes32 app, uint32 lane);
     error NoHeaders();
     error TooManyHeaders(uint256 count, uint256 countMax);
@@ -61,6 +73,13 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     event BatchCertified(bytes32 indexed batchHash, bytes32 signersHash, uint256[] signedWeights);
     event SkipRequested(bytes32 indexed app, uint32 indexed lane, uint64 cursor, uint64 endsAt);
     event SkipCancelled(bytes32 indexed app, uint32 indexed lane, uint64 cursor);
+    event BondCredited(address indexed account, uint256 amount);
+    event BondCreditWithdrawn(address indexed account, address indexed to, uint256 amount);
+    /// A `gateway` of zero takes an earlier word back.
+    event GatewayNamed(bytes32 indexed app, uint32 indexed lane, address gateway, uint64 changeAfter);
+    event GatewayChanged(
+        bytes32 indexed app, uint32 indexed lane, uint32 indexed epoch, address gateway, uint64 cursor
+    );
 
     /// @notice Registers a lane of the app; lanes count from 1. Only the app's owner.
     function registerLane(bytes32 app, address gateway, uint32 window) external returns (uint32 lane);
@@ -70,9 +89,27 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     function post(Batch[] calldata headers, BN254Certificate calldata certificate) external;
 
     /// @notice Starts the clock that frees a stuck lane: unless a post moves the cursor C first, it is C + W after `skipDelay`.
-    function requestSkip(bytes32 app, uint32 lane) external;
+    /// Exactly `skipBond` has to be paid. The requester gets it back when the skip has ended; a post that cancels the skip shows that
+    /// the lane was not stuck, and the bond goes to the lane's gateway.
+    function requestSkip(bytes32 app, uint32 lane) external payable;
+    /// @notice Writes an ended skip down, so that its bond can be fetched; without effect where none has ended.
+    function settleSkip(bytes32 app, uint32 lane) external;
+    /// @notice Pays the sender's `bondCredit` to `to`.
+    function withdrawBondCredit(address payable to) external returns (uint256 amount);
+
+    /// @notice Names who shall be the lane's gateway; zero takes the word back. Only the app's owner. The named one may take the lane
+    /// after `gatewayDelay`, or as soon as the gateway of today consents.
+    function nameGateway(bytes32 app, uint32 lane, address gateway) external;
+    /// @notice Lets the named gateway take the lane now. Only the lane's gateway; `gateway` says whom it agrees to.
+    function consentToGateway(bytes32 app, uint32 lane, address gateway) external;
+    /// @notice Makes the caller, who was named, the lane's gateway: a new epoch begins.
+    function takeLane(bytes32 app, uint32 lane) external;
 
     function skipDelay() external view returns (uint32);
+    function skipBond() external view returns (uint256);
+    function gatewayDelay() external view returns (uint32);
+    /// @notice Bonds that `account` may fetch, wei.
+    function bondCredit(address account) external view returns (uint256);
     function laneCount(bytes32 app) external view returns (uint32);
     function laneInfo(bytes32 app, uint32 lane) external view returns (Lane memory);
     /// @notice Where the recorded skip that began at `cursor` led; zero if none ended there.

@@ -25,7 +25,7 @@ contract ComputeGasTest is EquivocationFixture {
     }
 
     function test_gasOfSkip() public {
-        registry.requestSkip(app, lane);
+        registry.requestSkip{value: SKIP_BOND}(app, lane);
         vm.snapshotGasLastCall("compute", "request_skip");
         vm.warp(block.timestamp + SKIP_DELAY);
         Batch[] memory headers = only(batchAfter(1 + WINDOW, 0, 0));

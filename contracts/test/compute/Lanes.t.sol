@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {BatchRegistry} from "../../src/compute/BatchRegistry.sol";
+import {Lanes} from "../../src/compute/Lanes.sol";
 import {IAppController} from "../../src/interfaces/IAppController.sol";
 import {IBatchRegistry} from "../../src/interfaces/IBatchRegistry.sol";
 import {VouchFixture} from "../VouchFixture.sol";
@@ -22,6 +23,7 @@ contract LanesTest is VouchFixture {
         assertEq(info.window, 4_096);
         assertEq(info.cursor, 0);
         assertEq(info.tip, bytes32(0));
+        assertEq(info.epoch, 1);
     }
 
     function test_onlyTheAppsOwnerRegistersLanes() public {
@@ -45,7 +47,13 @@ contract LanesTest is VouchFixture {
     }
 
     function test_aRegistryWithoutASkipDelay() public {
+        Lanes.LaneRules memory rules = laneRules();
+        rules.skipDelay = 0;
         vm.expectRevert(IBatchRegistry.ZeroSkipDelay.selector);
-        new BatchRegistry(controller, verifier, inbox, 0);
+        new BatchRegistry(controller, verifier, inbox, rules);
+        rules = laneRules();
+        rules.gatewayDelay = 0;
+        vm.expectRevert(IBatchRegistry.ZeroGatewayDelay.selector);
+        new BatchRegistry(controller, verifier, inbox, rules);
     }
 }

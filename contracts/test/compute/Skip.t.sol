@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {BatchRegistry} from "../../src/compute/BatchRegistry.sol";
 import {IBatchRegistry} from "../../src/interfaces/IBatchRegistry.sol";
 import {Batch} from "../../src/libraries/VouchTypes.sol";
 import {VouchFixture} from "../VouchFixture.sol";
@@ -8,6 +9,7 @@ import {VouchFixture} from "../VouchFixture.sol";
 /// @title A stuck lane: who can free it, what that frees, and what ends a skip before it frees anything.
 contract SkipTest is VouchFixture {
     bytes32 private tip;
+    address private anyone = makeAddr("anyone");
 
     function setUp() public {
         deployVouch();
@@ -83,7 +85,7 @@ contract SkipTest is VouchFixture {
         requestSkip();
         vm.warp(block.timestamp + SKIP_DELAY - 1);
         vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.SkipRunning.selector, block.timestamp + 1));
-        registry.requestSkip(app, lane);
+        registry.requestSkip{value: SKIP_BOND}(app, lane);
     }
 
     function test_severalSkipsInARow() public {
@@ -119,7 +121,7 @@ contract SkipTest is VouchFixture {
 
     function test_anUnknownLaneCannotBeSkipped() public {
         vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.UnknownLane.selector, app, 9));
-        registry.requestSkip(app, 9);
+        registry.requestSkip{value: SKIP_BOND}(app, 9);
     }
 
     /// forge-config: default.fuzz.runs = 32
@@ -128,7 +130,7 @@ contract SkipTest is VouchFixture {
         for (uint256 i = 0; i < 6; ++i) {
             uint256 step = (steps >> (2 * i)) & 3;
             if (step == 0) vm.warp(block.timestamp + SKIP_DELAY / 2);
-            if (step == 1 && info().skipEndsAt == 0) registry.requestSkip(app, lane);
+            if (step == 1 && info().skipEndsAt == 0) registry.requestSkip{value: SKIP_BOND}(app, lane);
             if (step >= 2) postOne(batchAfter(info().cursor + 1, info().tip, i));
             uint64 cursor = info().cursor;
             assertGe(cursor, last);
@@ -138,9 +140,82 @@ contract SkipTest is VouchFixture {
         }
     }
 
-    function requestSkip() private {
-        vm.prank(makeAddr("anyone"));
+    function test_theBondComesBackWhenTheLaneWasStuck() public {
+        requestSkip();
+        assertEq(address(registry).balance, SKIP_BOND);
+        registry.settleSkip(app, lane);
+        assertEq(registry.bondCredit(anyone), 0);
+        vm.warp(block.timestamp + SKIP_DELAY);
+        registry.settleSkip(app, lane);
+        registry.settleSkip(app, lane);
+        assertEq(registry.bondCredit(anyone), SKIP_BOND);
+        assertEq(registry.skipTarget(app, lane, 3), 3 + WINDOW);
+        address payable to = payable(makeAddr("to"));
+        vm.prank(anyone);
+        registry.withdrawBondCredit(to);
+        assertEq(to.balance, SKIP_BOND);
+        assertEq(registry.bondCredit(anyone), 0);
+        assertEq(address(registry).balance, 0);
+    }
+
+    /// @dev A skip against a gateway that is slow and honest pays that gateway.
+    function test_theBondOfACancelledSkipIsTheGateways() public {
+        requestSkip();
+        vm.warp(block.timestamp + SKIP_DELAY - 1);
+        postOne(batchAfter(4, tip, 0));
+        assertEq(registry.bondCredit(GATEWAY), SKIP_BOND);
+        assertEq(registry.bondCredit(anyone), 0);
+    }
+
+    /// @dev Whoever asks again and again while the lane moves pays each time.
+    function test_griefByRepeatedSkipsPaysItsVictim() public {
+        for (uint64 i = 0; i < 3; ++i) {
+            requestSkip();
+            tip = postOne(batchAfter(4 + i, tip, 0));
+        }
+        assertEq(registry.bondCredit(GATEWAY), 3 * SKIP_BOND);
+        assertEq(info().cursor, 6);
+    }
+
+    function test_aSkipWithAnotherBondIsRefused() public {
+        vm.deal(anyone, 1 ether);
+        vm.prank(anyone);
+        vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.WrongBond.selector, 0, SKIP_BOND));
         registry.requestSkip(app, lane);
+        vm.prank(anyone);
+        vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.WrongBond.selector, SKIP_BOND + 1, SKIP_BOND));
+        registry.requestSkip{value: SKIP_BOND + 1}(app, lane);
+    }
+
+    /// @dev Credits are fetched: who takes no payment stops nobody's post, and loses nothing.
+    function test_aReceiverThatRefusesStopsNothing() public {
+        requestSkip();
+        vm.warp(block.timestamp + SKIP_DELAY);
+        registry.settleSkip(app, lane);
+        vm.prank(anyone);
+        vm.expectRevert(abi.encodeWithSelector(IBatchRegistry.PaymentRefused.selector, address(registry)));
+        registry.withdrawBondCredit(payable(address(registry)));
+        assertEq(registry.bondCredit(anyone), SKIP_BOND);
+    }
+
+    /// @dev Fetching again from within the payment finds nothing left.
+    function test_aCreditIsPaidOnce() public {
+        Greedy greedy = new Greedy(registry);
+        vm.deal(address(greedy), SKIP_BOND);
+        requestSkip(); // Another's bond lies there too.
+        postOne(batchAfter(4, tip, 0));
+        greedy.requestSkip(app, lane);
+        vm.warp(block.timestamp + SKIP_DELAY);
+        registry.settleSkip(app, lane);
+        greedy.fetch();
+        assertEq(address(greedy).balance, SKIP_BOND);
+        assertEq(address(registry).balance, SKIP_BOND);
+    }
+
+    function requestSkip() private {
+        vm.deal(anyone, SKIP_BOND);
+        vm.prank(anyone);
+        registry.requestSkip{value: SKIP_BOND}(app, lane);
     }
 
     function skipNow() private {
@@ -156,5 +231,26 @@ contract SkipTest is VouchFixture {
         BN254Certificate memory certificate = certify(batch, none());
         vm.expectPartialRevert(reason);
         registry.post(only(batch), certificate);
+    }
+}
+
+/// @title Asks for its credit again while it is being paid.
+contract Greedy {
+    BatchRegistry private immutable _registry;
+
+    constructor(BatchRegistry registry) {
+        _registry = registry;
+    }
+
+    receive() external payable {
+        _registry.withdrawBondCredit(payable(address(0xdead)));
+    }
+
+    function requestSkip(bytes32 app, uint32 lane) external {
+        _registry.requestSkip{value: _registry.skipBond()}(app, lane);
+    }
+
+    function fetch() external {
+        _registry.withdrawBondCredit(payable(address(this)));
     }
 }

@@ -93,8 +93,8 @@ abstract contract FeeFixture is VouchFixture {
         fees.settle(settlements);
     }
 
-    function refuses(IFeeVault.Settlement memory settlement, bytes memory error) internal {
-        vm.expectRevert(error);
+    function refuses(IFeeVault.Settlement memory settlement, bytes memory reason) internal {
+        vm.expectRevert(reason);
         settleOne(settlement);
     }
 

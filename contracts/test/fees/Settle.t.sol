@@ -68,18 +68,18 @@ contract SettleTest is FeeFixture {
         settlement.proof = new bytes32[](1);
         settlement.proof[0] = other;
         postBy(settlement, none());
-        bytes memory error = abi.encodeWithSelector(IFeeVault.NotCharged.selector, settlement.charge.hash());
+        bytes memory reason = abi.encodeWithSelector(IFeeVault.NotCharged.selector, settlement.charge.hash());
 
         settlement.index = 1;
-        refuses(settlement, error);
+        refuses(settlement, reason);
         settlement.index = 2;
-        refuses(settlement, error);
+        refuses(settlement, reason);
         settlement.index = 0;
         settlement.proof = new bytes32[](0);
-        refuses(settlement, error);
+        refuses(settlement, reason);
         settlement.proof = new bytes32[](2);
         settlement.proof[0] = other;
-        refuses(settlement, error);
+        refuses(settlement, reason);
         settlement.proof = new bytes32[](1);
         settlement.proof[0] = other;
         settleOne(settlement);

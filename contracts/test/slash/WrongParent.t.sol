@@ -52,7 +52,7 @@ contract WrongParentTest is EquivocationFixture {
     }
 
     function test_aGapOfTheWindowWhoseSkipHasNotEnded() public {
-        registry.requestSkip(app, lane);
+        registry.requestSkip{value: SKIP_BOND}(app, lane);
         slashFor(batchAfter(4 + WINDOW, hashOf(tip), 0), only(tip));
     }
 
@@ -148,7 +148,7 @@ contract WrongParentTest is EquivocationFixture {
     }
 
     function skipNow() private {
-        registry.requestSkip(app, lane);
+        registry.requestSkip{value: SKIP_BOND}(app, lane);
         vm.warp(vm.getBlockTimestamp() + SKIP_DELAY);
     }
 }

@@ -73,6 +73,7 @@ artifacts! {
     EQUIVOCATION_SLASHER "EquivocationSlasher",
     FORCED_INBOX "ForcedInbox",
     FEE_VAULT "FeeVault",
+    GATEWAY_BONDS "GatewayBonds",
     IALLOCATION_MANAGER "IAllocationManager",
     KEY_REGISTRAR "KeyRegistrar",
     PAUSER_REGISTRY "PauserRegistry",

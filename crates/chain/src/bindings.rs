@@ -30,6 +30,7 @@ bindings! {
     equivocation_slasher IEquivocationSlasher "../../contracts/abi/IEquivocationSlasher.json",
     forced_inbox IForcedInbox "../../contracts/abi/IForcedInbox.json",
     fee_vault IFeeVault "../../contracts/abi/IFeeVault.json",
+    gateway_bonds IGatewayBonds "../../contracts/abi/IGatewayBonds.json",
     key_registrar IKeyRegistrar "../../contracts/abi/IKeyRegistrar.json",
     permission_controller IPermissionController "../../contracts/abi/IPermissionController.json",
     profile IProfile "../../contracts/abi/IProfile.json",

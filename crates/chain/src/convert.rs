@@ -6,7 +6,9 @@ use vouch_core::{
     AppId, Batch, Certificate, Charge, Exchange, Limits, NonSignerWitness, OperatorInfo, Program, ProgramId, Request,
 };
 
-use crate::bindings::{app_controller, batch_registry, equivocation_slasher, fee_vault, forced_inbox, verifier, wager};
+use crate::bindings::{
+    app_controller, batch_registry, equivocation_slasher, fee_vault, forced_inbox, gateway_bonds, verifier, wager,
+};
 use crate::error::Error;
 use crate::network::Settlement;
 
@@ -122,7 +124,13 @@ macro_rules! request_conversions {
 
 witness_conversions!(batch_registry, equivocation_slasher, fee_vault, verifier);
 certificate_conversions!(batch_registry, equivocation_slasher, verifier);
-batch_conversions!(batch_registry::Batch, equivocation_slasher::Batch, fee_vault::Batch, wager::Batch);
+batch_conversions!(
+    batch_registry::Batch,
+    equivocation_slasher::Batch,
+    fee_vault::Batch,
+    gateway_bonds::Batch,
+    wager::Batch
+);
 request_conversions!(fee_vault::Request, wager::Request);
 
 /// From the leaf's level upwards, one after the other.

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolType, SolValue, abi::TokenSeq};
 
 use crate::artifacts::{self as code, Artifact};
@@ -131,7 +131,8 @@ impl Deployer<'_> {
             .await?;
         let apps = (at.allocation_manager, at.key_registrar, at.slash_router, at.slash_vault_factory);
         self.create(&code::APP_CONTROLLER, at.app_controller, &apps).await?;
-        let batches = (at.app_controller, at.certificate_verifier, at.forced_inbox, with.skip_delay_seconds);
+        let lane_rules = (with.skip_delay_seconds, with.gateway_delay_seconds, U256::from(with.skip_bond_wei));
+        let batches = (at.app_controller, at.certificate_verifier, at.forced_inbox, lane_rules);
         self.create(&code::BATCH_REGISTRY, at.batch_registry, &batches).await?;
         let evidence = (
             at.app_controller,
@@ -156,6 +157,9 @@ impl Deployer<'_> {
             parameters::FEE_DEADLINE_SECONDS,
         );
         self.create(&code::FEE_VAULT, at.fee_vault, &fees).await?;
+        let bonds =
+            (at.app_controller, at.batch_registry, with.bond_withdrawal_delay_seconds(), with.gateway_delay_seconds);
+        self.create(&code::GATEWAY_BONDS, at.gateway_bonds, &bonds).await?;
         self.create(&code::ENDPOINTS, at.endpoints, &()).await
     }
 

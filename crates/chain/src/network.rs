@@ -15,6 +15,7 @@ use crate::sender::{Confirmed, Sender};
 
 mod apps;
 mod batches;
+mod bonds;
 mod consume;
 mod endpoints;
 mod evidence;
@@ -28,6 +29,7 @@ mod wager;
 
 pub use apps::{App, NewApp, Release};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
+pub use bonds::{Bond, BondSlash, SignedProposal};
 pub use consume::CertifiedAnswer;
 pub use evidence::{Evidence, SignedBatch, Slash};
 pub use fees::{FeeAccount, FeePrice, Settlement};

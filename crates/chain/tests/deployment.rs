@@ -7,7 +7,10 @@ use alloy_primitives::{Address, B256, U256};
 use tempfile::TempDir;
 use vouch_chain::anvil::Mining;
 use vouch_chain::deploy::{Parameters, deploy};
-use vouch_chain::network::{App, Evidence, Network, NewApp, RecordedTable, SignedBatch, TableKey, WHOLE_MAGNITUDE};
+use vouch_chain::network::{
+    App, Bond, BondSlash, Evidence, Network, NewApp, RecordedTable, SignedBatch, SignedProposal, TableKey,
+    WHOLE_MAGNITUDE,
+};
 use vouch_chain::sender::Sender;
 use vouch_chain::{Deployment, Error};
 use vouch_core::bls::SecretKey;
@@ -62,8 +65,8 @@ async fn a_deployment_that_was_cut_off_goes_on() {
     assert_eq!(begun.end_block, None);
     let whole = deploy(&sender, &parameters, &path).await.unwrap();
     assert_eq!((whole.contracts, whole.first_nonce), (begun.contracts, 0));
-    // Eighteen contracts and two calls, none of them twice.
-    assert_eq!(sender.mined_nonce().await.unwrap(), 20);
+    // Twenty contracts and two calls, none of them twice.
+    assert_eq!(sender.mined_nonce().await.unwrap(), 23);
 }
 
 async fn code_at(local: &Local, address: Address) {
@@ -342,6 +345,51 @@ async fn a_stuck_lane_is_skipped() {
     let view = cloud.network.view().await.unwrap();
     let lane = cloud.network.lane(&view, cloud.app.id, cloud.lane).await.unwrap();
     assert_eq!((lane.cursor, lane.tip), (8, BatchHash::ZERO));
+    let bond = cloud.network.reclaim_skip_bond(&cloud.owner, cloud.app.id, cloud.lane).await.unwrap();
+    assert_eq!(bond, U256::from(cloud.network.deployment().parameters.skip_bond_wei));
+    let again = cloud.network.reclaim_skip_bond(&cloud.owner, cloud.app.id, cloud.lane).await.unwrap();
+    assert_eq!(again, U256::ZERO);
+}
+
+#[tokio::test]
+async fn a_lane_is_taken_by_the_gateway_that_its_owner_named() {
+    let cloud = cloud().await;
+    let (network, app, lane) = (&cloud.network, cloud.app.id, cloud.lane);
+    let next = &cloud.operators[0].sender;
+    let after = network.name_gateway(&cloud.owner, app, lane, Some(next.address())).await.unwrap();
+    let early = network.take_lane(next, app, lane).await.unwrap_err();
+    assert_eq!(early.revert_name(), Some("TooEarly"), "{early}");
+    let stranger = network.consent_to_gateway(next, app, lane, next.address()).await.unwrap_err();
+    assert_eq!(stranger.revert_name(), Some("NotGateway"), "{stranger}");
+    cloud.local.anvil.set_next_time(after).await.unwrap();
+    assert_eq!(network.take_lane(next, app, lane).await.unwrap(), 2);
+    cloud.local.anvil.mine(3).await.unwrap();
+    let found = network.lane(&network.view().await.unwrap(), app, lane).await.unwrap();
+    assert_eq!((found.gateway, found.epoch, found.next_gateway), (next.address(), 2, None));
+}
+
+#[tokio::test]
+async fn a_gateway_that_signs_two_proposals_loses_its_bond() {
+    let cloud = cloud().await;
+    let (network, key) = (&cloud.network, [0x6a; 32]);
+    let gateway = vouch_core::ecdsa::address(&key).unwrap();
+    network.deposit_bond(&cloud.owner, gateway, U256::from(1_000)).await.unwrap();
+    let first = cloud.header(1, BatchHash::ZERO);
+    let second = Batch { exchange_count: 2, ..first.clone() };
+    let signed = |batch: &Batch| {
+        let signature = vouch_core::ecdsa::sign(batch.hash().0, &key).unwrap();
+        SignedProposal { batch: batch.clone(), signature: signature.to_vec().into() }
+    };
+    let (one, other) = (signed(&first), signed(&second));
+    let same = network.prove_gateway_equivocation(&cloud.owner, &one, &one).await.unwrap_err();
+    assert_eq!(same.revert_name(), Some("SameBatch"), "{same}");
+    let slash = network.prove_gateway_equivocation(&cloud.owner, &one, &other).await.unwrap();
+    assert_eq!(slash, BondSlash { gateway, burnt: U256::from(900), rewarded: U256::from(100) });
+    let again = network.prove_gateway_equivocation(&cloud.owner, &one, &other).await.unwrap_err();
+    assert_eq!(again.revert_name(), Some("NothingToSlash"), "{again}");
+    cloud.local.anvil.mine(3).await.unwrap();
+    let bond = network.bond(&network.view().await.unwrap(), gateway).await.unwrap();
+    assert_eq!(bond, Bond { amount: U256::ZERO, leaving: None, slashed: true });
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! What is kept when somebody lies: signed statements, so that others can be convinced.
 //!
 //! Only [`Evidence::GatewayEquivocation`] and [`Evidence::GatewayForkedParent`] prove a lie by themselves; the others
-//! show what was said to us. Nothing here is slashable; operators that sign two batches are slashed on chain by their
-//! BLS signatures, which executors and gateways keep with their batches.
+//! show what was said to us. The first takes the gateway's bond on chain; the others are not slashable. Operators that
+//! sign two batches are slashed by their BLS signatures, which executors and gateways keep with their batches.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use vouch_core::{Batch, Exchange, OperatorId};
+use vouch_core::{Batch, Exchange, OperatorId, ecdsa};
 
 use crate::store::{self, Store};
 use crate::wire::{BlsSignatureBytes, EcdsaSignatureBytes, Refusal, ReportList};
@@ -41,7 +41,25 @@ pub enum Evidence {
     WrongSignature { operator: OperatorId, proposal: SignedHeader, signature: BlsSignatureBytes },
 }
 
+impl SignedHeader {
+    /// Whose signature it is; none if it is no signature.
+    pub fn signer(&self) -> Option<Address> {
+        ecdsa::recover(self.header.hash().0, self.gateway_signature.as_slice()).ok()
+    }
+}
+
 impl Evidence {
+    /// Two headers for one slot: a lie only where one gateway signed both. Of two gateways, before and after a change, each
+    /// may have proposed its own.
+    pub fn equivocation(first: SignedHeader, second: SignedHeader) -> Option<Self> {
+        one_signer(&first, &second).then_some(Self::GatewayEquivocation { first, second })
+    }
+
+    /// A header on another parent than what the same gateway proposed for the slot before.
+    pub fn forked_parent(before: SignedHeader, child: SignedHeader) -> Option<Self> {
+        one_signer(&before, &child).then_some(Self::GatewayForkedParent { before, child })
+    }
+
     /// A stable name for logs and lists.
     pub fn name(&self) -> &'static str {
         match self {
@@ -68,6 +86,10 @@ impl Evidence {
         key[1..].copy_from_slice(B256::from(keccak256(record)).as_slice());
         key
     }
+}
+
+fn one_signer(a: &SignedHeader, b: &SignedHeader) -> bool {
+    a.signer().is_some_and(|signer| Some(signer) == b.signer())
 }
 
 /// Keeps a record durably. True if it is new and there was room.

@@ -10,6 +10,7 @@
 //! A process killed anywhere between is safe: the reservation is on disk before the signature exists. A store that lost
 //! its memory signs nothing at or below a floor ([`crate::lane::floor`]).
 
+mod aggregate;
 mod certified;
 mod funds;
 mod header;
@@ -32,13 +33,13 @@ use vouch_core::bls::SecretKey;
 use vouch_core::{AppId, Batch, OperatorId, ProgramId, RequestId, certificate};
 
 use crate::driver::Loaded;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, SignedHeader};
 pub use crate::gateway::KeptBatch;
 use crate::gateway::receipt::Receipt;
-use crate::lane::LaneKey;
 use crate::lane::chain::{ChainView, Peers};
 use crate::lane::floor::Saved;
 use crate::lane::standing::{CheckError, Memory, Standings};
+use crate::lane::{LaneKey, PostWork};
 use crate::machine::Machine;
 use crate::observe::{Event, Observed};
 use crate::store::{Error as StoreError, Identity};
@@ -69,6 +70,11 @@ pub struct Config {
     pub peer_timeout: Duration,
     /// How long batch data is kept after its table's time; must exceed the profile's whole time.
     pub retention: Duration,
+    /// How long a lane may stand still, with batches that wait, before operators finish them in their gateway's place; each
+    /// waits that much longer than the one before it.
+    pub aggregate_after: Duration,
+    /// How long collecting the signatures of one batch may take then.
+    pub propose_timeout: Duration,
     /// The operator's word that this store was deleted, copied or otherwise may have forgotten something.
     pub restored: bool,
     /// Who watches.
@@ -89,6 +95,8 @@ impl Config {
             results_bytes_max: 256 << 20,
             peer_timeout: Duration::from_secs(3),
             retention: Duration::from_secs(60 * 86_400),
+            aggregate_after: Duration::from_secs(60),
+            propose_timeout: Duration::from_secs(5),
             restored: false,
             observed: Observed::default(),
         }
@@ -142,6 +150,7 @@ struct Inner {
     config: Config,
     machine: Machine,
     chain: Arc<dyn ChainView>,
+    peers: Arc<dyn Peers>,
     programs: Arc<dyn Programs>,
     srs: Arc<Srs>,
     transport: [u8; 32],
@@ -153,6 +162,7 @@ struct Inner {
     /// Requests that wait or run.
     admitted: AtomicUsize,
     running: Arc<Semaphore>,
+    watch: aggregate::Watch,
 }
 
 impl Executor {
@@ -172,7 +182,8 @@ impl Executor {
         let (own_memory, own_chain) = (Arc::clone(&memory), Arc::clone(&chain));
         let inner = Inner {
             results: Arc::new(Results::new(config.results_max, config.results_bytes_max)),
-            standings: Standings::new(own_memory, own_chain, peers, config.peer_timeout, config.restored),
+            standings: Standings::new(own_memory, own_chain, Arc::clone(&peers), config.peer_timeout, config.restored),
+            watch: aggregate::Watch::default(),
             admitted: AtomicUsize::new(0),
             running: Arc::new(Semaphore::new(config.concurrency)),
             transport: keys.transport,
@@ -180,6 +191,7 @@ impl Executor {
             config,
             machine,
             chain,
+            peers,
             programs,
             srs,
             memory,
@@ -212,6 +224,8 @@ impl Executor {
                 Call::Certify(call) => certified::certify(&inner, *call).await,
                 Call::Held(signer) => certified::held(&inner, signer).await,
                 Call::Batch(hash) => certified::batch(&inner, hash).await,
+                Call::Slots(call) => certified::slots(&inner, call).await,
+                Call::Data(hash) => certified::data(&inner, hash).await,
             }
         };
         answer.instrument(span).await.unwrap_or_else(|refusal| {
@@ -253,6 +267,18 @@ impl Executor {
         blocking(inner.machine.clone(), move || certified::forced_receipt(&inner, request)).await
     }
 
+    /// Finishes and posts what the gateway of a stuck lane has left: see [`aggregate`]. `cursor` is the registry's, finalized or
+    /// newer; none if there is nothing to post.
+    pub async fn aggregate(&self, lane: LaneKey, cursor: u64) -> Option<PostWork> {
+        aggregate::aggregate(&self.inner, lane, cursor).await
+    }
+
+    /// Lanes of the app that have stood still since [`Config::aggregate_after`] although batches wait to be certified or
+    /// posted, and whose turn it is that this operator does something about it.
+    pub fn stuck_lanes(&self, app: AppId) -> Vec<LaneKey> {
+        self.inner.watch.stuck(&self.inner, app)
+    }
+
     /// Everything kept about lies.
     pub fn evidence(&self) -> Result<Vec<Evidence>, Error> {
         Ok(self.inner.memory.store.evidence()?)
@@ -286,6 +312,8 @@ fn about(call: &Call) -> (&'static str, Option<Batch>, Span) {
         }
         Call::Held(_) => ("held", None, Span::none()),
         Call::Batch(_) => ("batch", None, Span::none()),
+        Call::Slots(_) => ("slots", None, Span::none()),
+        Call::Data(_) => ("data", None, Span::none()),
     }
 }
 
@@ -341,6 +369,14 @@ impl Inner {
 
     fn tell(&self, event: Event<'_>) {
         self.config.observed.tell(event);
+    }
+
+    /// Whether a gateway of the lane signed the header, of this epoch or an earlier one.
+    fn check_any_gateway(&self, lane: LaneKey, signed: &SignedHeader) -> Result<(), Refusal> {
+        let state = self.chain.lane(lane).ok_or(Refusal::UnknownLane)?;
+        let was_gateway =
+            |signer| signer == state.gateway || self.chain.first_shown(lane, Signer::Gateway(signer)).is_some();
+        if signed.signer().is_some_and(was_gateway) { Ok(()) } else { Err(Refusal::WrongGateway) }
     }
 
     fn keep_evidence(&self, evidence: &Evidence) {

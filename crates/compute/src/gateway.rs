@@ -25,6 +25,7 @@ mod shared;
 mod signing;
 pub mod slot;
 pub mod store;
+mod takeover;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -34,10 +35,11 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes};
 use tokio::sync::mpsc;
 use vouch_coding::Srs;
-use vouch_core::{AppId, Batch, OperatorId, RequestId, VerifiedCertificate, ecdsa};
+use vouch_core::{AppId, OperatorId, RequestId, ecdsa};
 
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
+pub use crate::lane::PostWork;
 use crate::lane::chain::{ChainView, Peers};
 use crate::machine::Machine;
 use crate::observe::Observed;
@@ -72,6 +74,8 @@ pub struct Config {
     /// a post cancels. Long, so that executors that are only restarted come back before.
     pub skip_after: Duration,
     pub peer_timeout: Duration,
+    /// How long before a running skip ends the last batch is proposed: long enough to have it certified and posted.
+    pub skip_margin: Duration,
     /// How long batches are kept after their table's time; must exceed the profile's whole time.
     pub retention: Duration,
     /// The operator's word that this store may have forgotten something.
@@ -96,6 +100,7 @@ impl Config {
             certify_timeout: Duration::from_secs(5),
             skip_after: Duration::from_secs(120),
             peer_timeout: Duration::from_secs(3),
+            skip_margin: Duration::from_secs(10),
             retention: Duration::from_secs(60 * 86_400),
             restored: false,
             observed: Observed::default(),
@@ -127,13 +132,6 @@ pub enum Wish {
     RequestSkip { lane: LaneKey },
 }
 
-/// Headers to post, with the certificate of the last one.
-#[derive(Clone, Debug)]
-pub struct PostWork {
-    pub headers: Vec<Batch>,
-    pub certificate: VerifiedCertificate,
-}
-
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -161,6 +159,9 @@ pub enum CallError {
     /// The stake threshold did not agree in time.
     #[error("no quorum: {}", describe(answers))]
     NoQuorum { answers: Vec<(OperatorId, String)> },
+    /// Another gateway serves the lane now.
+    #[error("this gateway no longer serves the app; ask the gateway {gateway}, with the same request")]
+    Moved { gateway: Address },
     /// The lane was skipped past the batch; sign a new request.
     #[error("the lane was skipped past this batch; send a new request")]
     LaneSkipped,
@@ -273,10 +274,11 @@ impl Gateway {
         self.shared.own_lanes().collect()
     }
 
-    /// Asks peers, resumes unfinished lanes, wishes for fresh tables, removes what is too old and flushes. Call about
-    /// once a second.
+    /// Asks peers, takes over lanes that came from another gateway, resumes unfinished ones, wishes for fresh tables, removes
+    /// what is too old and flushes. Call about once a second.
     pub async fn tick(&self) {
         self.shared.standings.ask_peers().await;
+        takeover::take_over_all(&self.shared).await;
         let shared = Arc::clone(&self.shared);
         let kept = self.shared.machine.blocking(move || shared.housekeep()).await;
         if let Ok(Err(error)) = kept {

@@ -7,12 +7,13 @@
 
 pub mod chain;
 pub mod floor;
+pub mod handover;
 pub mod inbox;
 pub mod standing;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
-use vouch_core::{AppId, Batch, BatchHash};
+use vouch_core::{AppId, Batch, BatchHash, VerifiedCertificate};
 
 use crate::wire::Refusal;
 
@@ -52,9 +53,17 @@ impl std::fmt::Display for LaneKey {
     }
 }
 
+/// Headers to post, with the certificate of the last one.
+#[derive(Clone, Debug)]
+pub struct PostWork {
+    pub headers: Vec<Batch>,
+    pub certificate: VerifiedCertificate,
+}
+
 /// A lane as the registry has it at a finalized block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LaneState {
+    /// The gateway of this epoch; nobody else's proposals count.
     pub gateway: Address,
     /// W: how many sequences beyond `cursor` executors sign.
     pub window: u32,
@@ -64,12 +73,26 @@ pub struct LaneState {
     pub tip: BatchHash,
     /// The sequence of `tip`; below `cursor` after a skip.
     pub tip_sequence: u64,
+    /// How many gateways the lane has had, this one included.
+    pub epoch: u32,
+    /// When the running skip ends, Unix seconds.
+    pub skip_ends_at: Option<u64>,
+    /// Who may take the lane, and from when on, Unix seconds.
+    pub next_gateway: Option<(Address, u64)>,
+    /// By how much the gateway's bond falls short of what the lane asks for, wei.
+    pub bond_missing: U256,
 }
 
 impl LaneState {
     /// The last sequence that may be signed now.
     pub fn last_allowed(&self) -> u64 {
         self.cursor.saturating_add(u64::from(self.window))
+    }
+
+    /// The bond rule.
+    pub fn check_bond(&self) -> Result<(), Refusal> {
+        let missing = self.bond_missing;
+        if missing.is_zero() { Ok(()) } else { Err(Refusal::BondTooSmall { missing }) }
     }
 
     /// The W rule.

@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, Origin, ProgramId, Request, RequestId};
 
+use crate::evidence::SignedHeader;
+use crate::lane::LaneKey;
+
 /// The version of every body.
 pub const VERSION: u8 = 3;
 /// The most requests in one call, and exchanges in one batch.
@@ -17,6 +20,8 @@ pub const REQUESTS_PER_BATCH_MAX: usize = 512;
 pub const BODY_BYTES_MAX: usize = 8 << 20;
 /// The most lanes in one answer about what a peer holds.
 pub const HOLDINGS_MAX: usize = 1_024;
+/// The most slots in one answer about a lane.
+pub const SLOTS_MAX: usize = 256;
 /// The most signatures beside one certificate: the largest operator table.
 pub const SIGNATURES_MAX: usize = 256;
 
@@ -53,6 +58,10 @@ pub enum Call {
     Held(Signer),
     /// The data, certificate and signatures of a batch.
     Batch(BatchHash),
+    /// Which batches hold the slots of a lane, for whoever goes on where its gateway stopped.
+    Slots(SlotsCall),
+    /// What a batch that was signed here, certified or not, was proposed with.
+    Data(BatchHash),
 }
 
 /// The answer to a [`Call`].
@@ -64,6 +73,9 @@ pub enum Answer {
     Held(Vec<Holding>),
     Batch(Option<Box<CertifyCall>>),
     Refused(Refusal),
+    /// Ascending by sequence, each with the signature of the gateway that proposed it.
+    Slots(Vec<SignedHeader>),
+    Data(Option<BatchContent>),
 }
 
 /// A request as its client sent it.
@@ -175,6 +187,24 @@ pub struct CertifyCall {
     pub data: Option<Bytes>,
 }
 
+/// What a batch's header does not say, and a proposal of it must.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchContent {
+    pub data: Bytes,
+    /// As in [`ProposeCall`].
+    pub owed: Vec<U256>,
+}
+
+/// Asks for the reserved slots of a lane behind `after`, at most [`SLOTS_MAX`] of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotsCall {
+    pub lane: LaneKey,
+    /// The asker's epoch: who has not seen it final yet does not answer, so that nothing of an earlier gateway is signed
+    /// after the answer.
+    pub epoch: u32,
+    pub after: u64,
+}
+
 /// Whose signatures are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Signer {
@@ -263,6 +293,8 @@ pub enum Refusal {
     StoreFailed,
     #[error("this operator has not accepted the program")]
     NotAccepted,
+    #[error("the gateway's bond is {missing} wei below what the lane asks for; deposit more")]
+    BondTooSmall { missing: U256 },
     #[error("the app's price makes this call cost {offered}, this operator asks for {min}")]
     FeeTooLow { offered: U256, min: U256 },
     #[error("nonce {0} is of those that only the forced inbox gives")]
@@ -314,6 +346,9 @@ impl Refusal {
             // Its view is ahead of the gateway's, which will soon see the same.
             Self::AtOrBelowCursor { .. }
                 | Self::CannotRun(_)
+                // Its view may be behind a change of gateway, or behind a deposit.
+                | Self::WrongGateway
+                | Self::BondTooSmall { .. }
                 | Self::DataUnknown
                 | Self::Malformed(_)
                 | Self::StoreFailed
@@ -365,7 +400,7 @@ impl Call {
                 }
             }
             Self::Certify(call) => within("signatures", call.signatures.len(), 1, SIGNATURES_MAX),
-            Self::Held(_) | Self::Batch(_) => Ok(()),
+            Self::Held(_) | Self::Batch(_) | Self::Slots(_) | Self::Data(_) => Ok(()),
         }
     }
 }
@@ -390,7 +425,12 @@ impl Answer {
             }
             Self::Held(holdings) => within("holdings", holdings.len(), 0, HOLDINGS_MAX),
             Self::Batch(Some(batch)) => within("signatures", batch.signatures.len(), 1, SIGNATURES_MAX),
-            Self::Signature(_) | Self::Kept | Self::Batch(None) | Self::Refused(_) => Ok(()),
+            Self::Slots(slots) => within("slots", slots.len(), 0, SLOTS_MAX),
+            Self::Data(Some(content)) => {
+                within("batch data", content.data.len(), 1, BODY_BYTES_MAX)?;
+                within("debts", content.owed.len(), 0, REQUESTS_PER_BATCH_MAX)
+            }
+            Self::Signature(_) | Self::Kept | Self::Batch(None) | Self::Data(None) | Self::Refused(_) => Ok(()),
         }
     }
 }

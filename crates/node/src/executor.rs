@@ -32,6 +32,7 @@ use crate::peers::HttpPeers;
 use crate::policy::Policy;
 use crate::programs::ProgramStore;
 use crate::registries::Registries;
+use crate::standin::StandIn;
 use crate::watch::Watch;
 
 /// How often executors look after themselves.
@@ -51,6 +52,7 @@ pub struct ExecutorRole {
     runtimes: Vec<String>,
     programs: Arc<AllowedPrograms>,
     acceptor: Acceptor,
+    standin: StandIn,
     srs: Arc<Srs>,
     signer: PrivateKeySigner,
     sender: Arc<Sender>,
@@ -86,6 +88,8 @@ impl ExecutorRole {
         let programs = Arc::new(AllowedPrograms::new(policy, runtimes.clone(), Arc::clone(&mirror), programs));
         let sender = Arc::new(sender(parts, signer.clone()));
         let acceptor = Acceptor::new(Arc::clone(&programs), mirror, parts.network.clone(), Arc::clone(&sender));
+        let own_sender = Arc::clone(&sender);
+        let standin = StandIn::new(Arc::clone(&parts.mirror), parts.network.clone(), own_sender);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             mirror: Arc::clone(&parts.mirror),
@@ -95,6 +99,7 @@ impl ExecutorRole {
             runtimes,
             programs,
             acceptor,
+            standin,
             srs: Arc::clone(&parts.srs),
             sender,
             signer,
@@ -147,9 +152,12 @@ impl ExecutorRole {
                 }
             }
             self.prepare_programs();
-            let executors: Vec<_> =
-                self.executors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-            futures::future::join_all(executors.iter().map(Executor::tick)).await;
+            let executors: Vec<_> = {
+                let executors = self.executors.read().unwrap_or_else(PoisonError::into_inner);
+                executors.iter().map(|(app, executor)| (*app, executor.clone())).collect()
+            };
+            futures::future::join_all(executors.iter().map(|(_, executor)| executor.tick())).await;
+            executors.iter().for_each(|(app, executor)| self.standin.look_after(*app, executor));
             // Whatever comes first: joining waits for blocks, upkeep for time.
             let _woken = tokio::time::timeout(TICK, heads.changed()).await;
         }
@@ -260,6 +268,9 @@ impl ExecutorRole {
         settings.fee_min = self.programs.policy().minimum_fee;
         settings.restored = self.restored;
         settings.observed = Observed::by(Arc::clone(&self.watch) as _);
+        // As long as a skip takes: longer than posting and finality, and in time to spare the lane a skip.
+        let skip_delay = self.network.deployment().parameters.skip_delay_seconds;
+        settings.aggregate_after = Duration::from_secs(u64::from(skip_delay));
         let chain: Arc<dyn ChainView> = Arc::clone(&self.mirror) as _;
         let parts = executor::Parts {
             machine: Machine::local(),

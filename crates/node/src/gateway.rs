@@ -48,6 +48,9 @@ impl GatewayRole {
         settings.observed = Observed::by(Arc::clone(&parts.watch) as _);
         settings.call_timeout = Duration::from_secs(config.call_timeout_seconds);
         settings.execute_timeout = Duration::from_secs(config.execute_timeout_seconds);
+        // Certified and posted within a third of the time for which a skip can be cancelled.
+        let skip_delay = parts.network.deployment().parameters.skip_delay_seconds;
+        settings.skip_margin = Duration::from_secs(u64::from(skip_delay / 3));
         let chain: Arc<dyn ChainView> = Arc::clone(&parts.mirror) as _;
         let gateway = Gateway::open(
             settings,
@@ -72,6 +75,7 @@ impl GatewayRole {
             sender: crate::node::sender(parts, signer),
             post_interval: Duration::from_secs(config.post_interval_seconds),
             acted: HashMap::new(),
+            skips: HashMap::new(),
         };
         Ok(Self { gateway, wishes, actor })
     }
@@ -105,6 +109,8 @@ impl GatewayRole {
                     // The gateway itself only wishes to post before its window is full; contracts wait for every batch.
                     () = tokio::time::sleep_until(post_at) => {
                         actor.post_all().await;
+                        actor.take_lanes().await;
+                        actor.reclaim_bonds().await;
                         post_at = tokio::time::Instant::now() + actor.post_interval;
                     }
                     () = tokio::time::sleep_until(settle_at) => {
@@ -132,6 +138,8 @@ struct Actor {
     sender: Sender,
     post_interval: Duration,
     acted: HashMap<Wish, Instant>,
+    /// When the skips end that this gateway put a bond on, Unix seconds.
+    skips: HashMap<LaneKey, u64>,
 }
 
 impl Actor {
@@ -145,6 +153,8 @@ impl Actor {
 
     async fn act(&mut self, wish: Wish) {
         let interval = match wish {
+            // A post that a running skip waits for cannot wait itself.
+            Wish::Post { lane } if self.is_skipping(lane) => TICK,
             Wish::Post { .. } => self.post_interval,
             Wish::RefreshTable { .. } | Wish::RequestSkip { .. } => TABLE_INTERVAL,
         };
@@ -207,9 +217,47 @@ impl Actor {
         Ok(())
     }
 
-    async fn request_skip(&self, lane: LaneKey) -> Result<(), vouch_chain::Error> {
+    async fn request_skip(&mut self, lane: LaneKey) -> Result<(), vouch_chain::Error> {
+        if self.is_skipping(lane) {
+            return Ok(());
+        }
         let ends_at = self.network.request_skip(&self.sender, lane.app, lane.lane).await?;
+        self.skips.insert(lane, ends_at);
         tracing::warn!(%lane, ends_at, "gateway.skip.request");
         Ok(())
+    }
+
+    fn is_skipping(&self, lane: LaneKey) -> bool {
+        self.mirror.lane(lane).is_some_and(|state| state.skip_ends_at.is_some())
+    }
+
+    /// Takes the lanes whose owners have named this gateway, once their time has come.
+    async fn take_lanes(&self) {
+        let (own, now) = (self.gateway.address(), self.mirror.head().timestamp);
+        for lane in self.mirror.lanes() {
+            let next = self.mirror.lane(lane).and_then(|state| state.next_gateway);
+            if next.is_none_or(|(gateway, after)| gateway != own || now < after) {
+                continue;
+            }
+            match self.network.take_lane(&self.sender, lane.app, lane.lane).await {
+                Ok(epoch) => tracing::info!(%lane, epoch, "gateway.lane.take"),
+                Err(error) => tracing::warn!(%lane, %error, "gateway.lane.take"),
+            }
+        }
+    }
+
+    /// Fetches the bonds of skips that are over.
+    async fn reclaim_bonds(&mut self) {
+        let now = self.mirror.head().timestamp;
+        let over: Vec<LaneKey> =
+            self.skips.iter().filter(|(_, ends_at)| **ends_at <= now).map(|(lane, _)| *lane).collect();
+        for lane in over {
+            match self.network.reclaim_skip_bond(&self.sender, lane.app, lane.lane).await {
+                Ok(amount) => tracing::info!(%lane, %amount, "gateway.bond.reclaim"),
+                Err(error) if error.is_transient() => continue,
+                Err(error) => tracing::warn!(%lane, %error, "gateway.bond.reclaim"),
+            }
+            self.skips.remove(&lane);
+        }
     }
 }

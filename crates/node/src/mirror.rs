@@ -5,6 +5,7 @@
 //! an endpoint which shows another history is found out by a node that was stopped meanwhile, too.
 
 mod acceptance;
+mod bonds;
 mod fees;
 mod state;
 
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -132,6 +133,7 @@ impl Mirror {
             addresses.certificate_verifier,
             addresses.forced_inbox,
             addresses.fee_vault,
+            addresses.gateway_bonds,
             addresses.endpoints,
         ];
         let from = self.read().next_block(self.deployment.start_block);
@@ -168,17 +170,21 @@ impl Mirror {
         }
     }
 
-    async fn lane_at(&self, view: &Finalized, lane: LaneKey) -> Result<(LaneState, u64), Error> {
+    async fn lane_at(&self, view: &Finalized, lane: LaneKey) -> Result<LaneState, Error> {
         let call = batch_registry::laneInfoCall { app: lane.app.0, lane: lane.lane };
         let info = view.call(self.deployment.contracts.batch_registry, &call).await?;
-        let state = LaneState {
+        Ok(LaneState {
             gateway: info.gateway,
             window: info.window,
             cursor: info.cursor,
             tip: BatchHash(info.tip),
             tip_sequence: info.tipSequence,
-        };
-        Ok((state, info.skipEndsAt))
+            epoch: info.epoch,
+            skip_ends_at: (info.skipEndsAt != 0).then_some(info.skipEndsAt),
+            next_gateway: (!info.nextGateway.is_zero()).then_some((info.nextGateway, info.changeAfter)),
+            // Bonds have events of their own: see `State::lane`.
+            bond_missing: U256::ZERO,
+        })
     }
 
     async fn inbox_cursor_at(&self, view: &Finalized, lane: LaneKey) -> Result<u64, Error> {
@@ -204,6 +210,11 @@ impl Mirror {
         self.clock.silence_at(Instant::now())
     }
 
+    /// Whether the gateway has a bond that can be slashed, on its way out or not.
+    pub fn is_bonded(&self, gateway: Address) -> bool {
+        self.read().bonds.is_slashable(gateway)
+    }
+
     /// Everything known about the apps.
     pub fn app_records(&self) -> Vec<(AppId, AppRecord)> {
         self.read().apps.iter().map(|(id, app)| (*id, app.clone())).collect()
@@ -211,6 +222,12 @@ impl Mirror {
 
     pub fn app_record(&self, app: AppId) -> Option<AppRecord> {
         self.read().apps.get(&app).cloned()
+    }
+
+    /// Every lane of every app.
+    pub fn lanes(&self) -> Vec<LaneKey> {
+        let apps = self.apps().into_iter();
+        apps.flat_map(|(app, lanes)| (1..=lanes).map(move |lane| LaneKey { app, lane })).collect()
     }
 
     /// The operators of an app's tables, each with its key's id.
@@ -360,7 +377,7 @@ impl ChainView for Mirror {
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
-        self.read().lanes.get(&lane).map(|(state, _)| *state)
+        self.read().lane(lane)
     }
 
     fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {

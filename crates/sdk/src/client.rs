@@ -33,14 +33,14 @@ pub struct CallOptions {
     pub patience: Duration,
     /// The block whose randomness seeds the run; zero: the request id alone.
     pub seed_block: u64,
-    /// Everything that the client agrees to owe the app with this call, in the smallest unit of its fee token; zero: what the
+    /// Everything that the client agrees to owe the app with this call, in the smallest unit of its fee token; none: what the
     /// gateway says that it owes already, and this call's fee.
-    pub max_fee: U256,
+    pub max_fee: Option<U256>,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { deadline_seconds: 600, patience: Duration::from_secs(110), seed_block: 0, max_fee: U256::ZERO }
+        Self { deadline_seconds: 600, patience: Duration::from_secs(110), seed_block: 0, max_fee: None }
     }
 }
 
@@ -193,8 +193,8 @@ impl Client {
         // One after the other would make every call wait twice.
         let max_fee = async {
             match options.max_fee {
-                U256::ZERO => Ok(self.fees(app, signer.address()).await?.max_fee(payload.len())),
-                named => Ok(named),
+                None => Ok(self.fees(app, signer.address()).await?.max_fee(payload.len())),
+                Some(named) => Ok(named),
             }
         };
         let (clock, max_fee) = tokio::try_join!(self.clock(), max_fee)?;

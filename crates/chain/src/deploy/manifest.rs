@@ -52,6 +52,7 @@ pub struct Contracts {
     pub profile: Address,
     pub forced_inbox: Address,
     pub fee_vault: Address,
+    pub gateway_bonds: Address,
     pub endpoints: Address,
     /// The local cloud's tokens and strategies, by ascending strategy address as operator sets want them: the first is
     /// the primary one.
@@ -71,7 +72,7 @@ impl Contracts {
     /// The addresses of contracts that `deployer` creates from `first_nonce` on, in the order of the fields.
     pub(super) fn predict(deployer: Address, first_nonce: u64, demo_tokens: bool) -> Self {
         let at = |index: u64| deployer.create(first_nonce + index);
-        let mut pairs = vec![(at(18), at(16)), (at(19), at(17))];
+        let mut pairs = vec![(at(19), at(17)), (at(20), at(18))];
         pairs.sort_unstable();
         if !demo_tokens {
             pairs.clear();
@@ -94,7 +95,8 @@ impl Contracts {
             profile: at(12),
             forced_inbox: at(13),
             fee_vault: at(14),
-            endpoints: at(15),
+            gateway_bonds: at(15),
+            endpoints: at(16),
             stakes: stakes.collect(),
         }
     }

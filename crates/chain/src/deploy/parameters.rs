@@ -22,6 +22,11 @@ pub struct Parameters {
     pub module_add_delay_blocks: u32,
     /// From asking for a skip to its effect.
     pub skip_delay_seconds: u32,
+    /// What asking for a skip puts at stake, wei.
+    pub skip_bond_wei: u64,
+    /// From naming a lane's next gateway, or a lane's minimum bond, until it holds without the gateway's consent. On a chain
+    /// of value longer than the longest deadline that gateways and executors take.
+    pub gateway_delay_seconds: u32,
     /// The shortest time between two blocks that the chain allows.
     pub seconds_per_block: u32,
     /// The most bytes of payload, reads and output that an exchange may have each if it is to be claimed.
@@ -79,6 +84,8 @@ impl Parameters {
             slash_resolution_delay_blocks: 30,
             module_add_delay_blocks: 640,
             skip_delay_seconds: 30,
+            skip_bond_wei: 10_000_000_000_000_000,
+            gateway_delay_seconds: 60,
             seconds_per_block: 1,
             demand_limit_bytes: 1024 * 1024,
             profile: ProfileTimes {
@@ -118,6 +125,8 @@ impl Parameters {
             slash_resolution_delay_blocks: 50_400,
             module_add_delay_blocks: 230_400,
             skip_delay_seconds: 3_600,
+            skip_bond_wei: 50_000_000_000_000_000,
+            gateway_delay_seconds: 8 * DAY,
             seconds_per_block: 12,
             demand_limit_bytes: 256 * 1024,
             profile: ProfileTimes {
@@ -151,6 +160,12 @@ impl Parameters {
     #[must_use]
     pub fn slashable_blocks(&self) -> U256 {
         U256::from(self.deallocation_delay_blocks)
+    }
+
+    /// How long a gateway's bond stays slashable after it asked for it: as long as stake does.
+    #[must_use]
+    pub fn bond_withdrawal_delay_seconds(&self) -> u32 {
+        self.deallocation_delay_blocks.saturating_mul(self.seconds_per_block)
     }
 
     pub(super) fn seconds_per_block(&self) -> U256 {
@@ -212,6 +227,7 @@ mod tests {
             assert!(whole_time(&preset.profile) < preset.deallocation_delay_blocks * preset.seconds_per_block);
             assert!(preset.module_add_delay_blocks > preset.deallocation_delay_blocks);
             assert!(preset.allocation_configuration_delay_blocks > preset.withdrawal_delay_blocks);
+            assert!(preset.bond_withdrawal_delay_seconds() > preset.profile.staleness + preset.skip_delay_seconds);
             assert!(preset.profile.claim_age > preset.profile.staleness / 2);
             let (inbox, seconds) = (&preset.inbox, preset.seconds_per_block);
             assert!(inbox.seed_delay_blocks * seconds < inbox.deadline_min_seconds);

@@ -25,6 +25,10 @@ pub struct Lane {
     pub tip_sequence: u64,
     /// When the running skip ends, Unix seconds.
     pub skip_ends_at: Option<u64>,
+    /// How many gateways the lane has had, this one included.
+    pub epoch: u32,
+    /// Who may take the lane, and from when on, Unix seconds.
+    pub next_gateway: Option<(Address, u64)>,
 }
 
 /// What the registry knows of a batch.
@@ -70,6 +74,8 @@ impl Network {
             tip: BatchHash(info.tip),
             tip_sequence: info.tipSequence,
             skip_ends_at: (info.skipEndsAt != 0).then_some(info.skipEndsAt),
+            epoch: info.epoch,
+            next_gateway: (!info.nextGateway.is_zero()).then_some((info.nextGateway, info.changeAfter)),
         })
     }
 
@@ -97,15 +103,80 @@ impl Network {
         self.act(sender, self.contracts().batch_registry, call).await
     }
 
-    /// Starts the clock that frees a stuck lane; returns when it ends, Unix seconds.
+    /// Starts the clock that frees a stuck lane, with the deployment's bond; returns when it ends, Unix seconds. The bond
+    /// comes back with [`Network::reclaim_skip_bond`] unless somebody posts to the lane meanwhile.
     ///
     /// # Errors
-    /// [`Error::Reverted`] with `SkipRunning`.
+    /// [`Error::Reverted`] with `SkipRunning`; [`Error::InsufficientFunds`] when the sender cannot pay the bond.
     pub async fn request_skip(&self, sender: &Sender, app: AppId, lane: u32) -> Result<u64, Error> {
         let registry = self.contracts().batch_registry;
         let call = batch_registry::requestSkipCall { app: app.0, lane };
-        let confirmed = self.act(sender, registry, call).await?;
+        let bond = U256::from(self.deployment().parameters.skip_bond_wei);
+        let confirmed = self.pay(sender, registry, bond, call).await?;
         Ok(Self::event_of::<batch_registry::SkipRequested>(&confirmed, registry)?.endsAt)
+    }
+
+    /// Fetches the sender's bonds: of skips of the lane that have ended, and those that it earned as a gateway. Returns
+    /// what was paid, wei.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `PaymentRefused` when the sender cannot be paid.
+    pub async fn reclaim_skip_bond(&self, sender: &Sender, app: AppId, lane: u32) -> Result<U256, Error> {
+        let registry = self.contracts().batch_registry;
+        self.act(sender, registry, batch_registry::settleSkipCall { app: app.0, lane }).await?;
+        let account = sender.address();
+        let credit = self.chain().latest_call(registry, &batch_registry::bondCreditCall { account }).await?;
+        if credit.is_zero() {
+            return Ok(credit);
+        }
+        let call = batch_registry::withdrawBondCreditCall { to: account };
+        let confirmed = self.act(sender, registry, call).await?;
+        Ok(Self::event_of::<batch_registry::BondCreditWithdrawn>(&confirmed, registry)?.amount)
+    }
+
+    /// Names who shall be the lane's gateway, none to take the word back; the sender owns the app. Returns when the named
+    /// one may take the lane, Unix seconds.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `NotAppOwner`, or with `InvalidGateway` when it is the gateway already.
+    pub async fn name_gateway(
+        &self,
+        sender: &Sender,
+        app: AppId,
+        lane: u32,
+        gateway: Option<Address>,
+    ) -> Result<u64, Error> {
+        let registry = self.contracts().batch_registry;
+        let gateway = gateway.unwrap_or_default();
+        let call = batch_registry::nameGatewayCall { app: app.0, lane, gateway };
+        let confirmed = self.act(sender, registry, call).await?;
+        Ok(Self::event_of::<batch_registry::GatewayNamed>(&confirmed, registry)?.changeAfter)
+    }
+
+    /// Lets the named gateway take the lane at once; the sender is the lane's gateway.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `NotGateway`, or with `NotNamed` when the owner named another one.
+    pub async fn consent_to_gateway(
+        &self,
+        sender: &Sender,
+        app: AppId,
+        lane: u32,
+        gateway: Address,
+    ) -> Result<(), Error> {
+        let call = batch_registry::consentToGatewayCall { app: app.0, lane, gateway };
+        self.act(sender, self.contracts().batch_registry, call).await?;
+        Ok(())
+    }
+
+    /// Makes the sender, who was named, the lane's gateway; returns the new epoch.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `NotNamed` or `TooEarly`.
+    pub async fn take_lane(&self, sender: &Sender, app: AppId, lane: u32) -> Result<u32, Error> {
+        let registry = self.contracts().batch_registry;
+        let confirmed = self.act(sender, registry, batch_registry::takeLaneCall { app: app.0, lane }).await?;
+        Ok(Self::event_of::<batch_registry::GatewayChanged>(&confirmed, registry)?.epoch)
     }
 
     /// Where the skip that began at `cursor` led; none if none ended there.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use alloy_primitives::Bytes;
 use vouch_core::{BatchData, BatchHash, RequestId};
 
+use super::store::SlotRecord;
 use super::{Inner, blocking};
+use crate::evidence::SignedHeader;
 use crate::gateway::receipt::{self, Receipt, Receipts};
 use crate::lane::LaneKey;
 use crate::quorum;
 use crate::store::Error;
-use crate::wire::{Answer, CertifyCall, HOLDINGS_MAX, Holding, Refusal, Signer};
+use crate::wire::{Answer, CertifyCall, HOLDINGS_MAX, Holding, Refusal, SLOTS_MAX, Signer, SlotsCall};
 
 /// Batches removed at a time at most.
 const PRUNE_MAX: usize = 256;
@@ -40,10 +42,10 @@ pub async fn certify(inner: &Arc<Inner>, call: CertifyCall) -> Result<Answer, Re
     .await
 }
 
+/// A batch of an earlier gateway may be certified after it left.
 fn check_gateway(inner: &Inner, call: &CertifyCall) -> Result<(), Refusal> {
-    let lane = inner.chain.lane(LaneKey::of(&call.header)).ok_or(Refusal::UnknownLane)?;
-    vouch_core::ecdsa::verify(call.header.hash().into(), call.gateway_signature.as_slice(), lane.gateway)
-        .map_err(|_| Refusal::WrongGateway)
+    let signed = SignedHeader { header: call.header.clone(), gateway_signature: call.gateway_signature };
+    inner.check_any_gateway(LaneKey::of(&call.header), &signed)
 }
 
 fn check_certificate(inner: &Inner, call: &CertifyCall) -> Result<(), Refusal> {
@@ -81,9 +83,10 @@ fn holdings(inner: &Inner, call: &CertifyCall) -> Vec<(Signer, Holding)> {
     let mut holdings: Vec<_> = singles
         .map(|single| (Signer::Operator(single.operator), holding(Bytes::copy_from_slice(single.signature.as_slice()))))
         .collect();
-    if let Some(lane) = inner.chain.lane(LaneKey::of(&call.header)) {
+    let signed = SignedHeader { header: call.header.clone(), gateway_signature: call.gateway_signature };
+    if let Some(gateway) = signed.signer() {
         let signature = Bytes::copy_from_slice(call.gateway_signature.as_slice());
-        holdings.push((Signer::Gateway(lane.gateway), holding(signature)));
+        holdings.push((Signer::Gateway(gateway), holding(signature)));
     }
     holdings
 }
@@ -112,17 +115,22 @@ pub async fn held(inner: &Arc<Inner>, signer: Signer) -> Result<Answer, Refusal>
     .await
 }
 
-/// The newest slot of every lane of this gateway: proposals that were never certified count too.
+/// The newest slot of every lane that this gateway signed: proposals that were never certified count too. What another
+/// epoch's gateway proposed behind them does not hide them.
 fn proposed_by(inner: &Inner, gateway: alloy_primitives::Address) -> Result<Vec<Holding>, Error> {
     let mut holdings = Vec::new();
     for lane in lanes(inner) {
-        if inner.chain.lane(lane).is_none_or(|state| state.gateway != gateway) {
-            continue;
+        let Some(state) = inner.chain.lane(lane) else { continue };
+        // Below the cursor nothing can be signed again, so only what is above it can be asked about in earnest.
+        let mut records = inner.store().slots_after(lane, state.cursor, state.window as usize)?;
+        if records.is_empty() {
+            records.extend(inner.store().newest_slot(lane)?);
         }
-        if let Some(record) = inner.store().newest_slot(lane)? {
-            let signature = Bytes::copy_from_slice(record.gateway_signature.as_slice());
-            holdings.push(Holding { header: record.header, signature });
-        }
+        let own = records.iter().rev().map(SlotRecord::signed_header).find(|signed| signed.signer() == Some(gateway));
+        holdings.extend(own.map(|signed| Holding {
+            signature: Bytes::copy_from_slice(signed.gateway_signature.as_slice()),
+            header: signed.header,
+        }));
     }
     Ok(holdings)
 }
@@ -153,6 +161,31 @@ pub fn forced_receipt(inner: &Inner, request: RequestId) -> Result<Option<Receip
     let malformed = |error: receipt::Error| Refusal::MalformedData(error.to_string());
     let receipts = Receipts::new(header, &data, certificate).map_err(malformed)?;
     receipts.of(request).map_err(malformed)
+}
+
+/// The reserved slots of a lane. An asker of a later epoch than ours is not answered yet: we might still sign for the
+/// gateway before it.
+pub async fn slots(inner: &Arc<Inner>, call: SlotsCall) -> Result<Answer, Refusal> {
+    let lane = inner.chain.lane(call.lane).ok_or(Refusal::UnknownLane)?;
+    if lane.epoch < call.epoch {
+        return Err(Refusal::NotReady(format!("epoch {} of the lane is not final here yet", call.epoch)));
+    }
+    let inner = Arc::clone(inner);
+    blocking(inner.machine.clone(), move || {
+        let found = inner.store().slots_after(call.lane, call.after, SLOTS_MAX);
+        let records = found.map_err(|error| inner.store_failed(&error))?;
+        Ok(Answer::Slots(records.iter().map(SlotRecord::signed_header).collect()))
+    })
+    .await
+}
+
+/// What a batch that was signed here was proposed with.
+pub async fn data(inner: &Arc<Inner>, hash: BatchHash) -> Result<Answer, Refusal> {
+    let inner = Arc::clone(inner);
+    blocking(inner.machine.clone(), move || {
+        inner.store().content(hash).map(Answer::Data).map_err(|error| inner.store_failed(&error))
+    })
+    .await
 }
 
 /// Moves floors on, removes expired slots and puts on disk what was written without waiting.

@@ -15,12 +15,14 @@ use crate::lane::LaneKey;
 use crate::observe::Event;
 use crate::wire::{Answer, Opening, ProposeCall, ProposedData, Refusal, SignedRequest};
 
-/// Answers a round 2 call. A proposal that its gateway signed and that must not be signed is kept as evidence.
+/// Answers a round 2 call, whoever brings it: what counts is the gateway's signature under the header. A proposal that its
+/// gateway signed and that must not be signed is kept as evidence.
 pub async fn propose(inner: &Arc<Inner>, call: ProposeCall) -> Result<Answer, Refusal> {
-    check_gateway(inner, &call)?;
+    check_any_gateway(inner, &call)?;
     if let Some(answer) = earlier(inner, &call).await? {
         return Ok(answer);
     }
+    check_gateway(inner, &call)?;
     let proposal = SignedHeader { header: call.header.clone(), gateway_signature: call.gateway_signature };
     let answer = judge(inner, call).await;
     if let Err(refusal) = &answer
@@ -31,11 +33,19 @@ pub async fn propose(inner: &Arc<Inner>, call: ProposeCall) -> Result<Answer, Re
     answer
 }
 
-/// Only the lane's gateway proposes; checked first, so that nobody else can make us work or keep anything.
+/// Only gateways of the lane, of this epoch or an earlier one; checked first, so that nobody else can make us work or keep
+/// anything.
+fn check_any_gateway(inner: &Inner, call: &ProposeCall) -> Result<(), Refusal> {
+    inner.check_any_gateway(LaneKey::of(&call.header), &signed_header(call))
+}
+
+/// Only the gateway of this epoch proposes what is not signed yet, and only while its bond suffices.
 fn check_gateway(inner: &Inner, call: &ProposeCall) -> Result<(), Refusal> {
     let lane = inner.chain.lane(LaneKey::of(&call.header)).ok_or(Refusal::UnknownLane)?;
-    let signer = vouch_core::ecdsa::recover(call.header.hash().into(), call.gateway_signature.as_slice());
-    if signer.is_ok_and(|signer| signer == lane.gateway) { Ok(()) } else { Err(Refusal::WrongGateway) }
+    if signed_header(call).signer() != Some(lane.gateway) {
+        return Err(Refusal::WrongGateway);
+    }
+    lane.check_bond()
 }
 
 /// A slot that is reserved already: the same bytes are signed again, others are evidence.
@@ -215,18 +225,22 @@ fn reserve_and_sign(
             let (operator, took) = (inner.memory.operator, inner.machine.now() - started);
             inner.tell(Event::SlotReserved { operator, header: &call.header, took });
             inner.store().keep_data(&call.header, data).map_err(failed)?;
+            inner.store().keep_owed(&call.header, &call.owed).map_err(failed)?;
             let forced = results.iter().filter(|ran| ran.signed.origin() == Origin::Inbox);
             let forced: Vec<RequestId> = forced.map(|ran| ran.exchange.request_id).collect();
             inner.store().keep_forced(&forced, call.header.hash()).map_err(failed)?;
             if let Some(fees) = fees {
                 inner.store().keep_fees(&call.header, fees, cursor).map_err(failed)?;
             }
+            // Once more, now that everyone who asks for our slots is told of this one: what is signed after the lane's next
+            // gateway has asked must be known to it.
+            check_gateway(inner, call)?;
             Ok(sign(inner, &call.header))
         }
         Reservation::Taken(found) => Err(taken(inner, &found, signed_header(call))),
         Reservation::ParentConflict(before) => {
-            let (before, child) = (before.signed_header(), signed_header(call));
-            inner.keep_evidence(&Evidence::GatewayForkedParent { before, child });
+            let lie = Evidence::forked_parent(before.signed_header(), signed_header(call));
+            lie.iter().for_each(|lie| inner.keep_evidence(lie));
             Err(Refusal::WrongParent)
         }
         Reservation::Repeated(request) => Err(Refusal::Repeated(request)),
@@ -243,7 +257,8 @@ fn sign(inner: &Inner, header: &Batch) -> Answer {
 
 fn taken(inner: &Inner, record: &SlotRecord, second: SignedHeader) -> Refusal {
     let signed: BatchHash = record.header.hash();
-    inner.keep_evidence(&Evidence::GatewayEquivocation { first: record.signed_header(), second });
+    let lie = Evidence::equivocation(record.signed_header(), second);
+    lie.iter().for_each(|lie| inner.keep_evidence(lie));
     Refusal::SlotTaken { signed }
 }
 

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, RequestId};
@@ -21,7 +21,7 @@ use crate::lane::LaneKey;
 use crate::lane::floor::Saved;
 use crate::machine::Files;
 use crate::store::{Error, Identity, Store, encode};
-use crate::wire::{CertifyCall, EcdsaSignatureBytes, Holding, Signer};
+use crate::wire::{BatchContent, CertifyCall, EcdsaSignatureBytes, Holding, Signer};
 
 const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
 const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
@@ -31,6 +31,8 @@ const BATCHES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("batches");
 const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
 /// Key: the table's time (big endian) ‖ batch hash, so that the oldest batches come first.
 const AGES: TableDefinition<&[u8], ()> = TableDefinition::new("ages");
+/// What a batch's clients owed before it, by batch hash; absent where that is nothing.
+const OWED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("fees_owed");
 const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
 
 /// Request id of an entry of the forced inbox -> the newest batch that answers it. Each entry was paid for on chain.
@@ -97,7 +99,7 @@ impl ExecutorStore {
         })?;
         let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
         batches.write(|transaction| {
-            for table in [BATCHES, DATA, HELD, book::BOOK] {
+            for table in [BATCHES, DATA, OWED, HELD, book::BOOK] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(AGES)?;
@@ -182,6 +184,17 @@ impl ExecutorStore {
         bytes.map(|bytes| self.slots.decode(&bytes)).transpose()
     }
 
+    /// The reserved slots of a lane above `after`, ascending, at most `max`.
+    pub fn slots_after(&self, lane: LaneKey, after: u64, max: usize) -> Result<Vec<SlotRecord>, Error> {
+        let (first, last) = (lane.slot_key(after.saturating_add(1)), lane.slot_key(u64::MAX));
+        let records: Vec<Vec<u8>> = self.slots.read(|transaction| {
+            let table = transaction.open_table(SLOTS)?;
+            let range = table.range(first.as_slice()..=last.as_slice())?.take(max);
+            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+        })?;
+        records.iter().map(|record| self.slots.decode(record)).collect()
+    }
+
     /// Through which sequence the lane's records were removed.
     pub fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error> {
         self.slots.read(|transaction| {
@@ -248,6 +261,21 @@ impl ExecutorStore {
         &self.batches
     }
 
+    /// Keeps what the clients of a batch owed before it, as its gateway stated it.
+    pub fn keep_owed(&self, header: &Batch, owed: &[U256]) -> Result<(), Error> {
+        if owed.is_empty() {
+            return Ok(());
+        }
+        self.batches.write_soon(|transaction| put(transaction, OWED, header.hash().as_ref(), &encode(&owed)))
+    }
+
+    /// What whoever proposes a batch of this store again must say beside its header.
+    pub fn content(&self, batch: BatchHash) -> Result<Option<BatchContent>, Error> {
+        let Some(data) = self.data(batch)? else { return Ok(None) };
+        let owed: Option<Vec<U256>> = get(&self.batches, OWED, batch.as_ref())?;
+        Ok(Some(BatchContent { data, owed: owed.unwrap_or_default() }))
+    }
+
     /// Keeps what a batch charges.
     pub fn keep_fees(&self, header: &Batch, draft: &Draft, cursor: u64) -> Result<(), Error> {
         self.batches.write_soon(|transaction| draft.write(transaction, header.hash(), cursor))
@@ -267,7 +295,7 @@ impl ExecutorStore {
         self.batches.write_soon(|transaction| {
             for key in &expired {
                 transaction.open_table(AGES)?.remove(key.as_slice())?;
-                for table in [BATCHES, DATA] {
+                for table in [BATCHES, DATA, OWED] {
                     transaction.open_table(table)?.remove(&key[4..])?;
                 }
             }

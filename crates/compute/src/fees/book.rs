@@ -5,6 +5,7 @@
 //! on it knows of each client only a lower bound, until that client is charged again in a batch that it has seen. An
 //! executor without such a gap demands the exact number, so the quorum's word on it stands on those who saw everything.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
@@ -115,8 +116,8 @@ impl Draft {
         thread.follow(parent, sequence);
         let mut histories = BTreeMap::new();
         for client in clients {
-            if !histories.contains_key(&client) {
-                histories.insert(client, read(store, &client_key(lane, client))?.unwrap_or_default());
+            if let Entry::Vacant(vacant) = histories.entry(client) {
+                vacant.insert(read(store, &client_key(lane, client))?.unwrap_or_default());
             }
         }
         let (running, owed) = (Vec::new(), Vec::new());

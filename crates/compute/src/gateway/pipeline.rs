@@ -23,7 +23,7 @@ use super::queue::{Queue, Waiting};
 use super::round::{self, AgreedCall};
 use super::shared::Shared;
 use super::signing::{self, BuildError, Ending, Frame, Proposal};
-use super::slot::{Blocked, NextSlot, next_slot};
+use super::slot::{Blocked, Limits, NextSlot, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
 use crate::lane::inbox::Inbox;
@@ -82,8 +82,12 @@ pub struct Pipeline {
     signing: Option<Task<Signed>>,
     /// Of the batch that is or was last being signed.
     span: Span,
-    /// Slots of an earlier life that were not certified, oldest first.
+    /// Slots of an earlier life, or of the lane's former gateway, that were not certified, oldest first.
     unfinished: VecDeque<Proposal>,
+    /// The lane's epoch when this pipeline began; it ends with it.
+    epoch: u32,
+    /// A slot in which nothing can be certified any more.
+    dead: Option<u64>,
 }
 
 impl Pipeline {
@@ -93,7 +97,8 @@ impl Pipeline {
         lane: LaneKey,
         calls: mpsc::Receiver<Waiting>,
     ) -> Result<Self, crate::store::Error> {
-        let cursor = shared.chain.lane(lane).map_or(0, |state| state.cursor);
+        let (cursor, epoch) = shared.chain.lane(lane).map_or((0, 0), |state| (state.cursor, state.epoch));
+        let dead = shared.store.inherited(lane)?.and_then(|inherited| inherited.dead);
         let last = shared.store.newest_slot(lane)?.map(|record| record.header);
         let mut unfinished = VecDeque::new();
         for record in shared.store.slots_after(lane, cursor, usize::MAX)? {
@@ -120,6 +125,8 @@ impl Pipeline {
             signing: None,
             span: Span::none(),
             unfinished,
+            epoch,
+            dead,
         })
     }
 
@@ -128,6 +135,9 @@ impl Pipeline {
         let machine = self.shared.machine.clone();
         let mut tick = machine.sleep(TICK).boxed();
         loop {
+            if self.is_over() {
+                return self.give_up().await;
+            }
             self.advance();
             tokio::select! {
                 // In this order, so that a run can be repeated; calls come last, for they alone can come without end.
@@ -144,6 +154,36 @@ impl Pipeline {
                     None => return,
                 },
             }
+        }
+    }
+
+    /// Whether another epoch has begun.
+    fn is_over(&self) -> bool {
+        self.shared.chain.lane(self.lane).is_some_and(|state| state.epoch != self.epoch)
+    }
+
+    /// Ends every call of an epoch that is over. What was proposed of them the lane's new gateway takes over.
+    async fn give_up(mut self) {
+        tracing::info!(lane = %self.lane, epoch = self.epoch, "gateway.pipeline.end");
+        let moved = match self.shared.moved_to(self.lane) {
+            Some(gateway) => CallError::Moved { gateway },
+            None => CallError::NotReady("the lane is being taken over from its former gateway"),
+        };
+        self.calls.close();
+        let mut ended: Vec<RequestId> = std::iter::from_fn(|| self.calls.try_recv().ok()).map(|call| call.id).collect();
+        ended.extend(self.queue.expire(u64::MAX).iter().map(|call| call.id));
+        ended.extend(self.unfinished.drain(..).flat_map(|proposal| proposal.record.requests));
+        let ready = self.ready.take().map(|ready| ready.agreed).unwrap_or_default();
+        ended.extend(ready.iter().map(|call| call.waiting.id));
+        ended.into_iter().for_each(|id| self.shared.fail(id, moved.clone()));
+        // Both end by themselves: a round has its time, and signatures are not waited for once the lane has moved.
+        if self.signing.is_some() {
+            let ending = finished(&mut self.signing).await;
+            self.signed(ending);
+        }
+        if self.executing.is_some() {
+            let outcome = finished(&mut self.executing).await;
+            outcome.iter().flat_map(round::Outcome::ids).for_each(|id| self.shared.fail(id, moved.clone()));
         }
     }
 
@@ -329,7 +369,8 @@ impl Pipeline {
     fn next_slot(&self) -> Option<NextSlot> {
         let state = self.shared.chain.lane(self.lane)?;
         let standing = self.shared.standings.standing(self.lane).ok()?;
-        match next_slot(self.last.as_ref(), &state, standing) {
+        let (now, skip_margin) = (self.shared.chain.clock(), self.shared.config.skip_margin.as_secs());
+        match next_slot(self.last.as_ref(), &state, Limits { standing, dead: self.dead, now, skip_margin }) {
             Ok(slot) => Some(slot),
             Err(Blocked::WindowFull) => {
                 self.shared.wish(Wish::Post { lane: self.lane });
@@ -339,7 +380,7 @@ impl Pipeline {
                 self.shared.wish(Wish::RequestSkip { lane: self.lane });
                 None
             }
-            Err(Blocked::NotReady) => None,
+            Err(Blocked::NotReady | Blocked::SkipEnds) => None,
         }
     }
 
@@ -374,6 +415,10 @@ impl Pipeline {
                 let requests = proposal.record.requests;
                 requests.into_iter().for_each(|request| self.shared.fail(request, CallError::LaneSkipped));
             }
+            Some(Ok(Ending::Moved { proposal, gateway })) => {
+                let requests = proposal.record.requests;
+                requests.into_iter().for_each(|request| self.shared.fail(request, CallError::Moved { gateway }));
+            }
             Some(Err((error, agreed))) => {
                 tracing::error!(lane = %self.lane, %error, "gateway.batch.build failed");
                 let failure = CallError::Gateway(error.to_string());
@@ -398,11 +443,20 @@ impl Pipeline {
         }
     }
 
+    /// What is certified must be posted before a running skip ends; a post also cancels it.
+    fn outrun_skip(&self) {
+        let runs = self.shared.chain.lane(self.lane).is_some_and(|state| state.skip_ends_at.is_some());
+        if runs && self.last.is_some() {
+            self.shared.wish(Wish::Post { lane: self.lane });
+        }
+    }
+
     fn rest(&mut self, calls: Vec<Waiting>) {
         self.queue.put_back(calls, self.shared.now_ms() + REST_MS);
     }
 
     fn expire(&mut self) {
+        self.outrun_skip();
         self.queue.wake(self.shared.now_ms());
         for waiting in self.queue.expire(self.shared.now_ms()) {
             self.shared.callers.settle_without_quorum(waiting.id);

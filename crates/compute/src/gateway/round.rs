@@ -40,6 +40,14 @@ pub struct Outcome {
     pub hopeless: Vec<Waiting>,
 }
 
+impl Outcome {
+    /// Every call that took part.
+    pub fn ids(&self) -> impl Iterator<Item = RequestId> + '_ {
+        let agreed = self.agreed.iter().map(|call| call.waiting.id);
+        agreed.chain(self.open.iter().chain(&self.hopeless).map(|call| call.id))
+    }
+}
+
 /// A member's reports, or why there are none.
 type Asked = (usize, Result<Box<ExecuteAnswer>, String>);
 

@@ -16,7 +16,7 @@ use super::posting::Posting;
 use super::queue::Waiting;
 use super::receipt::{Receipt, Receipts};
 use super::signing::Proposal;
-use super::store::{GatewayStore, SlotRecord};
+use super::store::{GatewayStore, Inherited, SlotRecord};
 use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
@@ -28,7 +28,7 @@ use crate::observe::Event;
 use crate::quorum;
 use crate::request::{Rules, price_now};
 use crate::store::Error as StoreError;
-use crate::wire::{Answer, Call, CertifyCall, EcdsaSignatureBytes, Refusal, SignedRequest, Signer};
+use crate::wire::{Answer, BatchContent, Call, CertifyCall, EcdsaSignatureBytes, Refusal, SignedRequest, Signer};
 
 /// The most headers that one post takes; the registry's limit.
 const POST_HEADERS_MAX: usize = 256;
@@ -243,9 +243,30 @@ impl Shared {
         Ok(fee)
     }
 
+    /// Says where to go when another gateway serves the app.
     fn lane_of(&self, app: AppId) -> Result<LaneKey, CallError> {
-        let lane = self.own_lanes().find(|lane| lane.app == app);
-        lane.ok_or(CallError::NotReady("this gateway has no lane of the app"))
+        if let Some(lane) = self.own_lanes().find(|lane| lane.app == app) {
+            return Ok(lane);
+        }
+        match self.moved_to(LaneKey { app, lane: 1 }) {
+            Some(gateway) => Err(CallError::Moved { gateway }),
+            None => Err(CallError::NotReady("the app has no lane yet")),
+        }
+    }
+
+    /// Who the lane's gateway is, if it is not this one.
+    pub fn moved_to(&self, lane: LaneKey) -> Option<Address> {
+        self.chain.lane(lane).map(|state| state.gateway).filter(|gateway| *gateway != self.address)
+    }
+
+    /// What was taken over with a lane that came from another gateway; an error until that is done.
+    pub fn inherited(&self, lane: LaneKey) -> Result<Option<Inherited>, CallError> {
+        let epoch = self.chain.lane(lane).map_or(0, |state| state.epoch);
+        let inherited = self.store.inherited(lane).map_err(internal)?;
+        if epoch > 1 && inherited.is_none_or(|inherited| inherited.epoch != epoch) {
+            return Err(CallError::NotReady("the lane is being taken over from its former gateway"));
+        }
+        Ok(inherited)
     }
 
     pub fn own_lanes(&self) -> impl Iterator<Item = LaneKey> + '_ {
@@ -260,6 +281,7 @@ impl Shared {
         if let Some(sender) = lanes.get(&lane).filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
+        self.inherited(lane)?;
         let (sender, receiver) = mpsc::channel(self.config.limits.queue_max);
         let pipeline = Pipeline::new(Arc::clone(self), lane, receiver).map_err(internal)?;
         self.machine.spawn(pipeline.run());
@@ -308,7 +330,7 @@ impl Shared {
         quorum::assemble(&table, header, &signatures).map(Some).map_err(internal)
     }
 
-    fn table_at(&self, app: AppId, program_id: ProgramId, reference_timestamp: u32) -> Option<Arc<Table>> {
+    pub fn table_at(&self, app: AppId, program_id: ProgramId, reference_timestamp: u32) -> Option<Arc<Table>> {
         let release = self.chain.release(app, program_id)?;
         self.chain.table(app, release.table, reference_timestamp)
     }
@@ -388,7 +410,8 @@ impl Shared {
             Call::Held(Signer::Operator(operator)) => self.store.held(*operator).map(Answer::Held),
             Call::Held(Signer::Gateway(_)) => Ok(Answer::Held(Vec::new())),
             Call::Batch(hash) => self.batch(*hash).map(|batch| Answer::Batch(batch.map(Box::new))),
-            Call::Execute(_) | Call::Propose(_) | Call::Certify(_) => {
+            Call::Data(hash) => self.content(*hash).map(Answer::Data),
+            Call::Execute(_) | Call::Propose(_) | Call::Certify(_) | Call::Slots(_) => {
                 Ok(Answer::Refused(Refusal::Malformed("this is a gateway".into())))
             }
         };
@@ -406,13 +429,20 @@ impl Shared {
         Ok(Some(CertifyCall { header, gateway_signature, signatures, data: self.store.data(hash)? }))
     }
 
+    fn content(&self, hash: BatchHash) -> Result<Option<BatchContent>, StoreError> {
+        let (Some(record), Some(data)) = (self.store.slot_of(hash)?, self.store.data(hash)?) else { return Ok(None) };
+        let owed = self.store.owed(LaneKey::of(&record.header), record.header.sequence)?;
+        Ok(Some(BatchContent { data, owed }))
+    }
+
     /// Moves floors on, starts the pipelines of lanes with unfinished slots, removes what is too old, flushes.
     pub fn housekeep(self: &Arc<Self>) -> Result<(), StoreError> {
         self.standings.advance();
         let before = self.chain.clock().saturating_sub(self.config.retention.as_secs());
         for lane in self.own_lanes().collect::<Vec<_>>() {
-            if let Err(error) = self.pipeline(lane) {
-                tracing::error!(%lane, %error, "gateway.pipeline failed");
+            match self.pipeline(lane) {
+                Ok(_) | Err(CallError::NotReady(_)) => {}
+                Err(error) => tracing::error!(%lane, %error, "gateway.pipeline failed"),
             }
             if let Some(state) = self.chain.lane(lane) {
                 self.store.prune(lane, state.cursor, before, PRUNE_MAX)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use vouch_core::{Batch, BatchData, Entry, OperatorId, Origin, ProgramId, VerifiedCertificate, merkle};
@@ -50,6 +50,8 @@ pub enum Ending {
     },
     /// The lane was skipped past this slot: it can never be posted.
     Skipped { proposal: Proposal },
+    /// The lane has another gateway, which takes over what was signed of this.
+    Moved { proposal: Proposal, gateway: Address },
 }
 
 /// Why no proposal could be made.
@@ -169,6 +171,9 @@ pub async fn collect(shared: &Arc<Shared>, members: Members, proposal: Proposal,
         }
         if collector.is_skipped(shared) {
             return Ending::Skipped { proposal: collector.proposal };
+        }
+        if let Some(gateway) = shared.moved_to(LaneKey::of(&collector.proposal.record.header)) {
+            return Ending::Moved { proposal: collector.proposal, gateway };
         }
         if collector.is_hopeless() || shared.machine.now() >= stuck_at {
             shared.wish(Wish::RequestSkip { lane: LaneKey::of(&collector.proposal.record.header) });

@@ -31,6 +31,7 @@ const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
 /// What the clients of a slot's batch owed before it.
 const OWED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("fees_owed");
 const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
+const INHERITED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("inherited");
 
 /// A reserved slot: what is proposed, again and again, until it is certified or skipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,15 @@ pub struct Place {
     pub index: u32,
 }
 
+/// What a lane's former gateway left, once it was taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// The epoch that began then.
+    pub epoch: u32,
+    /// A slot in which nothing can be certified any more: the lane goes on behind a skip.
+    pub dead: Option<u64>,
+}
+
 /// The gateway's store.
 #[derive(Debug)]
 pub struct GatewayStore {
@@ -85,7 +95,7 @@ impl GatewayStore {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
         let store = Store::open(files, &folder.join("gateway.redb"), &identity, finalized_block)?;
         store.write(|transaction| {
-            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD, OWED, book::BOOK] {
+            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD, OWED, INHERITED, book::BOOK] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(PRUNED)?;
@@ -232,6 +242,16 @@ impl GatewayStore {
 
     pub fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error> {
         self.store.write(|transaction| put(transaction, FLOORS, &lane.key(), &encode(saved)))
+    }
+
+    /// What was taken over with the lane, and in which epoch; none if nothing ever was.
+    pub fn inherited(&self, lane: LaneKey) -> Result<Option<Inherited>, Error> {
+        self.get(INHERITED, &lane.key())
+    }
+
+    /// Durable on return: from here on the slots behind the lane's cursor are this gateway's own.
+    pub fn save_inherited(&self, lane: LaneKey, inherited: &Inherited) -> Result<(), Error> {
+        self.store.write(|transaction| put(transaction, INHERITED, &lane.key(), &encode(inherited)))
     }
 
     /// The newest batch of every lane that carries the operator's signature.

@@ -141,7 +141,8 @@ pub trait ChainView: Send + Sync + 'static {
     fn deposit(&self, _app: AppId, _client: Address) -> Deposit {
         Deposit::default()
     }
-    /// The first finalized block that showed `signer` in a table of the app's set, or as the gateway of `lane`.
+    /// The first finalized block that showed `signer` in a table of the app's set, or as the gateway of `lane`, in whatever
+    /// epoch.
     fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64>;
     /// The lane's forced inbox; none where the deployment has none.
     fn inbox(&self, _lane: LaneKey) -> Option<Arc<Inbox>> {

@@ -95,11 +95,9 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::Address;
-    use vouch_core::BatchHash;
 
     fn lane(cursor: u64) -> LaneState {
-        LaneState { gateway: Address::ZERO, window: 8, cursor, tip: BatchHash::default(), tip_sequence: cursor }
+        LaneState { window: 8, cursor, tip_sequence: cursor, ..LaneState::default() }
     }
 
     fn finalized(cursor: u64, timestamp: u64) -> Event {

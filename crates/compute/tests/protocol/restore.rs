@@ -320,3 +320,63 @@ async fn what_was_handed_to_be_posted_survives_a_power_loss() {
     let again = gateway.receipt(request(1, b"abc").request.id()).await.unwrap();
     assert_eq!(again.map(|again| again.certified.batch.clone()), Some(receipt.certified.batch.clone()));
 }
+
+/// Everyone goes on from copies of one moment, and says so: nobody is left who remembers what came after.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_restored_from_old_backups_at_once_sign_no_slot_twice_and_go_on_behind_a_skip() {
+    let mut world = World::start().await;
+    let kept = world.gateway().call(request(1, b"abc")).await.unwrap().certified.batch.clone();
+    for index in 0..4 {
+        handed_out(&world, index, &kept).await;
+        world.executor(index).tick().await;
+    }
+    world.gateway().tick().await;
+    let backup = |name: &str| world.folder.path().join(format!("{name}-backup"));
+    copy(&world.folder.path().join("gateway"), &backup("gateway"));
+    (0..4).for_each(|index| copy(&world.executor_folder(index), &backup(&format!("executor-{index}"))));
+    let mut forgotten = Vec::new();
+    for nonce in 2..=3 {
+        forgotten.push(world.gateway().call(request(nonce, b"abc")).await.unwrap().certified.batch.clone());
+    }
+    world.kill_gateway();
+    let folders: Vec<_> = (0..4).map(|index| backup(&format!("executor-{index}"))).collect();
+    let gateway_folder = backup("gateway");
+    (0..4).for_each(|index| world.kill_executor(index));
+    let executors: Vec<_> = (0..4)
+        .map(|index| {
+            world.start_executor_with(index, |config| {
+                config.folder = folders[index].clone();
+                config.restored = true;
+            })
+        })
+        .collect();
+    let gateway = world.start_gateway_with(GATEWAY_KEY, &gateway_folder, |config| config.restored = true);
+    for executor in &executors {
+        executor.tick().await;
+    }
+    gateway.tick().await;
+    world.chain.change(|state| state.head.timestamp += 1);
+
+    let floor = u64::from(WINDOW);
+    let mut rival = rival(&forgotten[0]);
+    rival.parent = Some(kept);
+    for executor in &executors {
+        assert_eq!(propose(executor, &rival).await, Err(Refusal::BelowFloor { sequence: 2, floor }));
+    }
+    let caller = gateway.clone();
+    let waiting = tokio::spawn(async move { caller.call(request(4, b"abc")).await });
+    world.wish(|wish| matches!(wish, Wish::RequestSkip { lane } if *lane == LANE)).await;
+    world.chain.change(|state| state.lane.cursor = floor);
+    assert_eq!(waiting.await.unwrap().unwrap().certified.batch.sequence, floor + 1);
+}
+
+/// Waits until round 3 has reached the executor: then nothing more is written for the batch.
+async fn handed_out(world: &World, index: usize, batch: &Batch) {
+    use vouch_compute::wire::{Answer, Call};
+    let found = async {
+        while !matches!(world.executor(index).answer(Call::Batch(batch.hash())).await, Answer::Batch(Some(_))) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), found).await.expect("the batch is handed out");
+}

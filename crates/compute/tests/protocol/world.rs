@@ -39,6 +39,8 @@ pub const NOW: u64 = 1_700_000_000;
 pub const TABLE_TIME: u32 = (NOW - 10) as u32;
 pub const WINDOW: u32 = 8;
 pub const GATEWAY_KEY: [u8; 32] = [0x77; 32];
+/// Who takes the lane over where a test says so.
+pub const NEXT_GATEWAY_KEY: [u8; 32] = [0x78; 32];
 pub const CLIENT_KEY: [u8; 32] = [0x66; 32];
 /// Two thirds of 1,000, rounded up, is 667: the first two make it, the last three do not.
 pub const WEIGHTS: [u64; 4] = [400, 300, 200, 100];
@@ -50,6 +52,10 @@ pub fn program() -> Program {
 
 pub fn gateway_address() -> Address {
     ecdsa::address(&GATEWAY_KEY).unwrap()
+}
+
+pub fn next_gateway_address() -> Address {
+    ecdsa::address(&NEXT_GATEWAY_KEY).unwrap()
 }
 
 pub fn bls_key(index: usize) -> SecretKey {
@@ -110,8 +116,7 @@ pub struct ChainState {
 
 impl FakeChain {
     pub fn new() -> Arc<Self> {
-        let lane =
-            LaneState { gateway: gateway_address(), window: WINDOW, cursor: 0, tip: BatchHash::ZERO, tip_sequence: 0 };
+        let lane = LaneState { gateway: gateway_address(), window: WINDOW, epoch: 1, ..LaneState::default() };
         let head = Head { number: 100, timestamp: NOW };
         let (first_shown, prevrandao) = (HashMap::new(), HashMap::new());
         Arc::new(Self {
@@ -134,6 +139,17 @@ impl FakeChain {
 
     pub fn change(&self, change: impl FnOnce(&mut ChainState)) {
         change(&mut self.state.lock().unwrap());
+    }
+
+    /// As if the next gateway had taken the lane, and that were final.
+    pub fn change_gateway(&self) {
+        self.change(|state| {
+            state.first_shown.insert(Signer::Gateway(gateway_address()), 90);
+            state.first_shown.insert(Signer::Gateway(next_gateway_address()), state.head.number + 1);
+            state.lane.gateway = next_gateway_address();
+            state.lane.epoch += 1;
+            state.head.number += 1;
+        });
     }
 
     /// As if everything up to `header` had been posted and finalized.
@@ -274,7 +290,7 @@ pub type Lie =
 #[derive(Default)]
 pub struct Links {
     executors: Mutex<HashMap<Signer, Executor>>,
-    gateway: Mutex<Option<Gateway>>,
+    gateways: Mutex<HashMap<Address, Gateway>>,
     lies: Mutex<HashMap<Signer, Lie>>,
 }
 
@@ -303,12 +319,16 @@ impl Peers for Links {
     }
 
     fn gateways(&self, _: AppId) -> Vec<Address> {
-        vec![gateway_address()]
+        let mut gateways = vec![gateway_address()];
+        gateways.extend(self.gateways.lock().unwrap().keys().filter(|address| **address != gateway_address()));
+        gateways
     }
 
     fn call(&self, to: Signer, body: Bytes, timeout: Duration) -> BoxFuture<'static, Result<Bytes, CallError>> {
         let executor = self.executors.lock().unwrap().get(&to).cloned();
-        let gateway = self.gateway.lock().unwrap().clone().filter(|gateway| to == Signer::Gateway(gateway.address()));
+        let gateways = self.gateways.lock().unwrap();
+        let gateway = gateways.values().find(|gateway| to == Signer::Gateway(gateway.address())).cloned();
+        drop(gateways);
         let lie = self.lies.lock().unwrap().get(&to).cloned();
         let (question, asked) = (body.clone(), body);
         let honest: BoxFuture<'static, Option<Bytes>> = Box::pin(async move {
@@ -366,14 +386,25 @@ impl World {
     }
 
     pub async fn started(self) -> Self {
-        let world = self;
-        let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
-        let gateway = world.start_gateway();
+        let gateway = self.start_gateway();
+        self.start_executors().await;
+        gateway.tick().await;
+        self
+    }
+
+    /// Executors alone: the lane's gateway is played by the test.
+    pub async fn executors() -> Self {
+        let world = Self::empty();
+        world.start_executors().await;
+        world
+    }
+
+    async fn start_executors(&self) {
+        // All of them before one asks the others.
+        let executors: Vec<_> = (0..4).map(|index| self.start_executor(index)).collect();
         for executor in executors {
             executor.tick().await;
         }
-        gateway.tick().await;
-        world
     }
 
     pub fn executor_folder(&self, index: usize) -> PathBuf {
@@ -381,7 +412,11 @@ impl World {
     }
 
     pub fn start_executor(&self, index: usize) -> Executor {
-        let executor = self.open_executor(index, |_| {}).unwrap();
+        self.start_executor_with(index, |_| {})
+    }
+
+    pub fn start_executor_with(&self, index: usize, configure: impl FnOnce(&mut executor::Config)) -> Executor {
+        let executor = self.open_executor(index, configure).unwrap();
         self.links.executors.lock().unwrap().insert(Signer::Operator(operator(index)), executor.clone());
         executor
     }
@@ -410,12 +445,16 @@ impl World {
         self.links.executors.lock().unwrap().remove(&Signer::Operator(operator(index)));
     }
 
+    pub fn kill_gateway(&self) {
+        self.links.gateways.lock().unwrap().remove(&gateway_address());
+    }
+
     pub fn executor(&self, index: usize) -> Executor {
         self.links.executors.lock().unwrap()[&Signer::Operator(operator(index))].clone()
     }
 
     pub fn gateway(&self) -> Gateway {
-        self.links.gateway.lock().unwrap().clone().unwrap()
+        self.links.gateways.lock().unwrap()[&gateway_address()].clone()
     }
 
     pub fn start_gateway(&self) -> Gateway {
@@ -423,6 +462,20 @@ impl World {
     }
 
     pub fn start_gateway_in(&self, folder: &Path) -> Gateway {
+        self.start_gateway_with(GATEWAY_KEY, folder, |_| {})
+    }
+
+    /// The gateway that takes the lane over.
+    pub fn start_next_gateway(&self) -> Gateway {
+        self.start_gateway_with(NEXT_GATEWAY_KEY, &self.folder.path().join("next-gateway"), |_| {})
+    }
+
+    pub fn start_gateway_with(
+        &self,
+        key: [u8; 32],
+        folder: &Path,
+        configure: impl FnOnce(&mut gateway::Config),
+    ) -> Gateway {
         let mut config = gateway::Config::new(folder.to_owned());
         config.call_timeout = Duration::from_secs(5);
         config.execute_timeout = Duration::from_millis(700);
@@ -431,10 +484,11 @@ impl World {
         // Long, so that who signs or reports in time does not depend on the machine.
         config.signature_grace = Duration::from_secs(1);
         config.straggler_grace = Duration::from_secs(1);
+        configure(&mut config);
         let (chain, peers, wishes) = (self.chain.clone(), self.links.clone(), self.wish_sender.clone());
-        let parts = gateway::Parts { machine: Machine::local(), chain, peers, srs: srs(), key: GATEWAY_KEY, wishes };
+        let parts = gateway::Parts { machine: Machine::local(), chain, peers, srs: srs(), key, wishes };
         let gateway = Gateway::open(config, parts).unwrap();
-        *self.links.gateway.lock().unwrap() = Some(gateway.clone());
+        self.links.gateways.lock().unwrap().insert(gateway.address(), gateway.clone());
         gateway
     }
 
@@ -540,6 +594,17 @@ pub fn fill(mut header: Batch, data: &BatchData, parent: Option<Batch>) -> Propo
 pub fn resign(mut call: ProposeCall) -> ProposeCall {
     call.gateway_signature = ecdsa::sign(call.header.hash().0, &GATEWAY_KEY).unwrap().into();
     call
+}
+
+/// Signs again as another key.
+pub fn resign_as(mut call: ProposeCall, key: &[u8; 32]) -> ProposeCall {
+    call.gateway_signature = ecdsa::sign(call.header.hash().0, key).unwrap().into();
+    call
+}
+
+/// The first batch of the lane, of one request.
+pub fn first(nonce: u64) -> ProposeCall {
+    proposal(vec![entry(&request(nonce, b"abc"))], None)
 }
 
 pub async fn propose(executor: &Executor, call: &ProposeCall) -> Result<[u8; 64], Refusal> {

@@ -361,6 +361,8 @@ impl ChainView for View {
             cursor: block.registry.cursor,
             tip: block.registry.tip,
             tip_sequence: block.registry.tip_sequence,
+            epoch: 1,
+            ..LaneState::default()
         };
         (lane == LANE).then(|| self.block(state))
     }
@@ -375,8 +377,9 @@ impl ChainView for View {
         (known && app == APP && key.is_zero()).then(|| table(reference_timestamp))
     }
 
-    fn first_shown(&self, _: LaneKey, _: Signer) -> Option<u64> {
-        (self.head().number >= SHOWN_AT).then_some(SHOWN_AT)
+    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
+        let stranger = matches!(signer, Signer::Gateway(gateway) if gateway != gateway_address());
+        (!stranger && self.head().number >= SHOWN_AT).then_some(SHOWN_AT)
     }
 
     fn prevrandao(&self, _: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {

@@ -89,9 +89,11 @@ async fn attempt(world: &Arc<World>, signed: &SignedRequest) -> Told {
 fn classify(error: &CallError) -> Told {
     match error {
         CallError::Refused(_) | CallError::LaneSkipped | CallError::NotAccepted => Told::Never(error.to_string()),
-        CallError::Busy | CallError::NotReady(_) | CallError::NoQuorum { .. } | CallError::Gateway(_) => {
-            Told::Later(error.to_string())
-        }
+        CallError::Busy
+        | CallError::NotReady(_)
+        | CallError::NoQuorum { .. }
+        | CallError::Gateway(_)
+        | CallError::Moved { .. } => Told::Later(error.to_string()),
     }
 }
 

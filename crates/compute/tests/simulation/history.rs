@@ -131,6 +131,8 @@ pub fn name(body: &[u8]) -> &'static str {
         Ok(Call::Certify(_)) => "certify",
         Ok(Call::Held(_)) => "held",
         Ok(Call::Batch(_)) => "batch",
+        Ok(Call::Slots(_)) => "slots",
+        Ok(Call::Data(_)) => "data",
         Err(_) => "garbage",
     }
 }
@@ -143,6 +145,8 @@ pub fn outcome(answer: &[u8]) -> String {
         Ok(Answer::Kept) => "kept".into(),
         Ok(Answer::Held(holdings)) => format!("{} holdings", holdings.len()),
         Ok(Answer::Batch(batch)) => format!("batch {}", batch.is_some()),
+        Ok(Answer::Slots(slots)) => format!("{} slots", slots.len()),
+        Ok(Answer::Data(data)) => format!("data {}", data.is_some()),
         Ok(Answer::Refused(refusal)) => format!("refused: {refusal}"),
         Err(_) => "garbage".into(),
     }

@@ -66,7 +66,7 @@ pub fn call_error(error: CallError, mirror: &Mirror) -> Failure {
         CallError::Refused(refusal) => refusal_code(refusal),
         CallError::Busy => ProblemCode::Busy,
         CallError::NotAccepted => ProblemCode::NotAccepted,
-        CallError::NotReady(_) => ProblemCode::NotReady,
+        CallError::NotReady(_) | CallError::Moved { .. } => ProblemCode::NotReady,
         CallError::NoQuorum { .. } | CallError::LaneSkipped => ProblemCode::NoQuorum,
         CallError::Gateway(_) => ProblemCode::Internal,
     };

@@ -49,6 +49,15 @@ fn what_is_documented_is_what_is_served() {
     let node = node::Metrics::new(&mut catalogue);
     watch.gateway.call_ended("certified".to_owned(), Duration::from_millis(3));
     watch.executor.ran("wasm", "ok".to_owned(), Duration::from_millis(1));
+    // A family shows once it has a member.
+    watch.gateway.round_ended("execute", Duration::from_millis(1));
+    watch.gateway.certified(1, 1);
+    watch.gateway.signature_refused("floor".to_owned());
+    watch.gateway.posted(1, 1);
+    watch.gateway.post_failed();
+    watch.executor.refused("execute", "floor".to_owned());
+    node.evidence(&std::collections::BTreeMap::from([("dissent".to_owned(), 1)]));
+    node.transactions(&[]);
     node.started("1.0.0", "gateway".to_owned());
     let text = catalogue.encode().unwrap();
     assert!(text.contains("vouch_gateway_calls_total{outcome=\"certified\"} 1"), "{text}");

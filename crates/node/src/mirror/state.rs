@@ -5,7 +5,7 @@ use alloy::rpc::types::Log;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
 use vouch_chain::bindings::{
-    app_controller, batch_registry, endpoints, fee_vault, forced_inbox, key_registrar, profile, verifier,
+    app_controller, batch_registry, endpoints, fee_vault, forced_inbox, gateway_bonds, key_registrar, profile, verifier,
 };
 use vouch_chain::endpoint::Endpoint;
 use vouch_chain::network::Forced;
@@ -18,6 +18,7 @@ use vouch_core::bls::{PublicKeyG1, PublicKeyG2};
 use vouch_core::{AppId, OperatorId, OperatorInfo, OperatorTable, Program, ProgramId};
 
 use super::acceptance::Acceptances;
+use super::bonds::Bonds;
 use super::fees::Fees;
 
 /// Tables kept per (set, table key): older ones are stale long before they are pushed out.
@@ -53,11 +54,13 @@ pub struct State {
     pub releases: HashMap<(AppId, ProgramId), Arc<Release>>,
     /// What each release was published with: see `crate::programs`.
     pub uris: HashMap<(AppId, ProgramId), Arc<str>>,
-    /// With the time at which a running skip ends, zero if none runs.
-    pub lanes: HashMap<LaneKey, (LaneState, u64)>,
+    /// Without their gateways' bonds.
+    lanes: HashMap<LaneKey, LaneState>,
+    pub bonds: Bonds,
     tables: HashMap<(AppId, B256), BTreeMap<u32, TableRecord>>,
     shown: HashMap<(AppId, OperatorId), u64>,
-    lane_blocks: HashMap<LaneKey, u64>,
+    /// The first block that showed an address as the lane's gateway, for every epoch's.
+    gateway_blocks: HashMap<(LaneKey, Address), u64>,
     /// Whose key it is, and of which app: a key serves one set.
     pub operators: HashMap<OperatorId, (AppId, Address)>,
     /// Keys on G2, which tables do not hold; a key never changes hands.
@@ -80,19 +83,25 @@ impl State {
     /// Lanes whose state may have changed: an event named them, or their skip has ended by now.
     pub fn stale_lanes(&mut self, now: u64) -> BTreeSet<LaneKey> {
         let mut lanes = std::mem::take(&mut self.touched);
-        let ended = self.lanes.iter().filter(|(_, (_, skip_ends_at))| (1..=now).contains(skip_ends_at));
+        let ended = self.lanes.iter().filter(|(_, state)| state.skip_ends_at.is_some_and(|ends_at| ends_at <= now));
         lanes.extend(ended.map(|(lane, _)| *lane));
         lanes
     }
 
-    pub fn set_lane(&mut self, lane: LaneKey, state: (LaneState, u64)) {
+    pub fn set_lane(&mut self, lane: LaneKey, state: LaneState) {
         self.lanes.insert(lane, state);
     }
 
     /// Forgets the entries that posted batches have answered. After [`State::set_lane`], whose tip goes with the cursor.
     pub fn set_inbox_cursor(&mut self, lane: LaneKey, cursor: u64) {
-        let tip = self.lanes.get(&lane).map(|(state, _)| state.tip).unwrap_or_default();
+        let tip = self.lanes.get(&lane).map(|state| state.tip).unwrap_or_default();
         Arc::make_mut(self.inboxes.entry(lane).or_default()).posted(cursor, tip);
+    }
+
+    /// The lane as of the head, its gateway's bond included.
+    pub fn lane(&self, lane: LaneKey) -> Option<LaneState> {
+        let state = *self.lanes.get(&lane)?;
+        Some(LaneState { bond_missing: self.bonds.missing(lane, state.gateway, self.head.timestamp), ..state })
     }
 
     pub fn latest_table(&self, app: AppId, table: B256) -> Option<&TableRecord> {
@@ -119,10 +128,7 @@ impl State {
     pub fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
         match signer {
             Signer::Operator(operator) => self.shown.get(&(lane.app, operator)).copied(),
-            Signer::Gateway(gateway) => {
-                let (state, _) = self.lanes.get(&lane)?;
-                (state.gateway == gateway).then(|| self.lane_blocks.get(&lane).copied()).flatten()
-            }
+            Signer::Gateway(gateway) => self.gateway_blocks.get(&(lane, gateway)).copied(),
         }
     }
 
@@ -161,6 +167,22 @@ impl State {
             (address, batch_registry::SkipRequested::SIGNATURE_HASH) if address == contracts.batch_registry => {
                 let event = decode::<batch_registry::SkipRequested>(log)?;
                 self.touched.insert(LaneKey { app: AppId(event.app), lane: event.lane });
+            }
+            (address, batch_registry::GatewayNamed::SIGNATURE_HASH) if address == contracts.batch_registry => {
+                let event = decode::<batch_registry::GatewayNamed>(log)?;
+                self.touched.insert(LaneKey { app: AppId(event.app), lane: event.lane });
+            }
+            (address, batch_registry::GatewayChanged::SIGNATURE_HASH) if address == contracts.batch_registry => {
+                let event = decode::<batch_registry::GatewayChanged>(log)?;
+                self.gateway_shown(LaneKey { app: AppId(event.app), lane: event.lane }, event.gateway, block);
+            }
+            (address, gateway_bonds::BondChanged::SIGNATURE_HASH) if address == contracts.gateway_bonds => {
+                self.bonds.changed(&decode::<gateway_bonds::BondChanged>(log)?);
+            }
+            (address, gateway_bonds::MinimumBondSet::SIGNATURE_HASH) if address == contracts.gateway_bonds => {
+                let event = decode::<gateway_bonds::MinimumBondSet>(log)?;
+                let lane = LaneKey { app: AppId(event.app), lane: event.lane };
+                self.bonds.minimum_set(lane, &event, u64::from(deployment.parameters.gateway_delay_seconds));
             }
             (address, verifier::OperatorTableUpdated::SIGNATURE_HASH) if address == contracts.certificate_verifier => {
                 let event = decode::<verifier::OperatorTableUpdated>(log)?;
@@ -265,7 +287,11 @@ impl State {
         if let Some(app) = self.apps.get_mut(&lane.app) {
             app.lanes = app.lanes.max(event.lane);
         }
-        self.lane_blocks.insert(lane, block);
+        self.gateway_shown(lane, event.gateway, block);
+    }
+
+    fn gateway_shown(&mut self, lane: LaneKey, gateway: Address, block: u64) {
+        self.gateway_blocks.entry((lane, gateway)).or_insert(block);
         self.touched.insert(lane);
     }
 

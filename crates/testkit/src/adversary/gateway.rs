@@ -3,7 +3,7 @@
 mod lie;
 
 use alloy::signers::local::PrivateKeySigner;
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use vouch_coding::Srs;
@@ -118,11 +118,13 @@ impl LyingGateway {
     async fn requests(&self, genuine: &Batch, client: &PrivateKeySigner, lie: Lie) -> Result<[SignedRequest; 3]> {
         let domain = Domain { chain_id: genuine.chain_id, registry: genuine.registry };
         let node = Client::new(self.executor.url(), domain)?;
+        // Named, because only a gateway says what a call costs, and it is an executor that is asked here.
+        let options = CallOptions { max_fee: Some(U256::ZERO), ..CallOptions::default() };
         let mut signed = Vec::new();
         for number in 1..=3 {
             let payload = format!("{lie:?} {number}");
             let (app, program) = (genuine.app.0, genuine.program_id.0);
-            let request = node.request(app, program, payload.as_bytes(), client, &CallOptions::default()).await?;
+            let request = node.request(app, program, payload.as_bytes(), client, &options).await?;
             let SignedCall { request, signature, payload } =
                 SignedCall::sign(request, payload.as_bytes(), &domain, client)?;
             signed.push(SignedRequest { request, signature, payload });

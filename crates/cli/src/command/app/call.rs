@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alloy_primitives::{B256, U256, hex};
+use alloy_primitives::{B256, hex};
 use serde_json::json;
 use vouch_api::{PAYLOAD_BYTES_MAX, Receipt, TraceParent};
 use vouch_sdk::{CallOptions, Client, VerifiedReceipt};
@@ -75,7 +75,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
         deadline_seconds: arguments.deadline,
         patience: Duration::from_secs(arguments.patience),
         seed_block: arguments.seed_block,
-        max_fee: U256::ZERO,
+        max_fee: None,
     };
     let receipt = client.call(target.app, program, &payload, &signer, &options).await;
     let receipt = receipt.map_err(|error| context.gateway_failure(error))?;

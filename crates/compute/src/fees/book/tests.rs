@@ -2,7 +2,7 @@ use alloy_primitives::{Address, B256, U256};
 use vouch_core::{AppId, BatchHash, Request};
 
 use super::*;
-use crate::machine::Machine;
+use crate::machine::LocalFiles;
 use crate::store::Identity;
 
 const LANE: LaneKey = LaneKey { app: AppId(B256::repeat_byte(1)), lane: 1 };
@@ -30,8 +30,7 @@ impl Book {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let identity = Identity::new("test", 1, Address::ZERO, B256::ZERO);
-        let machine = Machine::local();
-        let store = Store::open(machine.files(), &folder.path().join("book.redb"), &identity, 0).unwrap();
+        let store = Store::open(&LocalFiles, &folder.path().join("book.redb"), &identity, 0).unwrap();
         store.write(|transaction| transaction.open_table(BOOK).map(|_| ()).map_err(Into::into)).unwrap();
         Self { store, _folder: folder }
     }

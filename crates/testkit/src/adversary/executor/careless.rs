@@ -32,6 +32,8 @@ async fn answer(State(secret): State<Arc<SecretKey>>, body: Bytes) -> Vec<u8> {
         Ok(Call::Certify(_)) => Answer::Kept,
         Ok(Call::Held(_)) => Answer::Held(Vec::new()),
         Ok(Call::Batch(_)) => Answer::Batch(None),
+        Ok(Call::Slots(_)) => Answer::Slots(Vec::new()),
+        Ok(Call::Data(_)) => Answer::Data(None),
         Ok(Call::Execute(_)) => Answer::Refused(Refusal::HostFailure("it lies rather than works".to_owned())),
         Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
     };
