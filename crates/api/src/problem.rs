@@ -87,6 +87,7 @@ impl ProblemCode {
             }
             Self::NotReady => "wait until enough operators have joined: `vouch app info`",
             Self::ChainUnreachable => "try again later; nothing that was accepted is lost",
+            Self::NotAPeer => "clients call /v1/apps and /v1/calls; a node registers its key with `vouch network add`",
             Self::NotFound => "check the id",
             Self::Internal => "see the node's log",
         }

@@ -284,12 +284,10 @@ impl Mirror {
         self.read().endpoints.get(&account).cloned()
     }
 
-    /// Whether `account` takes part in the protocol of `app`, or of any app: as an operator in a table, or with a lane.
+    /// Whether `account` takes part in the protocol of `app`, or of any app: as an operator in a table, with a lane, or as the
+    /// one that is named to take a lane next.
     pub fn is_peer(&self, app: Option<AppId>, account: Address) -> bool {
-        let state = self.read();
-        let concerns = |of: AppId| app.is_none_or(|app| app == of);
-        let operates = state.operators.values().any(|(of, address)| concerns(*of) && *address == account);
-        operates || state.lanes.iter().any(|(lane, (state, _))| concerns(lane.app) && state.gateway == account)
+        self.read().is_peer(app, account)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -107,7 +107,7 @@ impl Http {
     /// The gateway of an account, believed by its keys on chain; `private`: it may lie in a private network.
     pub fn pinned(endpoint: &Endpoint, private: bool) -> Result<Self, Error> {
         let client = pinned::http_client(endpoint, None, private)?;
-        Ok(Self { client, base: endpoint.url.to_string() })
+        Ok(Self { client, base: endpoint.url.to_string(), traceparent: None })
     }
 
     pub fn base(&self) -> &str {

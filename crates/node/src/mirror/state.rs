@@ -104,6 +104,15 @@ impl State {
         Some(LaneState { bond_missing: self.bonds.missing(lane, state.gateway, self.head.timestamp), ..state })
     }
 
+    /// Whether `account` takes part in the protocol of `app`, or of any app.
+    pub fn is_peer(&self, app: Option<AppId>, account: Address) -> bool {
+        let concerns = |of: AppId| app.is_none_or(|app| app == of);
+        let named = |state: &LaneState| state.next_gateway.is_some_and(|(next, _)| next == account);
+        let operates = self.operators.values().any(|(of, operator)| concerns(*of) && *operator == account);
+        let mut lanes = self.lanes.iter().filter(|(lane, _)| concerns(lane.app));
+        operates || lanes.any(|(_, state)| state.gateway == account || named(state))
+    }
+
     pub fn latest_table(&self, app: AppId, table: B256) -> Option<&TableRecord> {
         self.tables.get(&(app, table))?.last_key_value().map(|(_, record)| record)
     }

@@ -99,7 +99,7 @@ pub async fn balance(arguments: &BalanceArguments, output: &Output) -> Result<()
     };
     let account = read.await.map_err(|error| context.chain_failure(error))?;
     // The deposit is the chain's to say; a gateway that is away only knows better what is under way.
-    let standing = context.client()?.fees(app.0, client).await.ok();
+    let standing = context.client().await?.fees(app.0, client).await.ok();
     let balance = Balance {
         app: app.0,
         client,
