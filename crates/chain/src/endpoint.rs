@@ -141,6 +141,12 @@ impl TransportKeys {
         Self { key, next }
     }
 
+    /// The first key, and the second one if there is one.
+    #[must_use]
+    pub fn both(&self) -> (B256, Option<B256>) {
+        (self.key, (!self.next.is_zero()).then_some(self.next))
+    }
+
     /// Zero is no key.
     #[must_use]
     pub fn contains(&self, key: B256) -> bool {

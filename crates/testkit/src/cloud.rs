@@ -288,7 +288,7 @@ async fn wait_gone(pid: i32) -> Result<()> {
 }
 
 /// Has the kernel ask the child to end when this thread does.
-fn end_with_parent(command: &mut std::process::Command) {
+pub(crate) fn end_with_parent(command: &mut std::process::Command) {
     // SAFETY: prctl is async-signal-safe and touches nothing of the parent's memory.
     unsafe {
         command.pre_exec(|| nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from));

@@ -11,6 +11,7 @@ pub mod cloud;
 pub mod demo;
 pub mod faults;
 pub mod load;
+pub mod machines;
 
 /// Prepares the process: TLS for HTTP clients. Calling it again changes nothing.
 pub fn prepare() {

@@ -1,7 +1,9 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 use super::error::Error;
 
@@ -26,21 +28,20 @@ pub fn read_private(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(content)
 }
 
-/// Writes a new file that only its owner may read; durable when this returns. Never overwrites.
+/// Writes a new file that only its owner may read: whole and durable when this returns, and not there at all when the process
+/// ends before. Never overwrites.
 ///
 /// # Errors
 /// [`Error::Exists`] when there is one.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = created.map_err(|source| match source.kind() {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Only its owner may read a temporary file; a name of its own keeps two writers apart.
+    let mut draft = NamedTempFile::new_in(folder).map_err(|source| Error::io(path, source))?;
+    let written = draft.write_all(content).and_then(|()| draft.as_file().sync_all());
+    written.map_err(|source| Error::io(path, source))?;
+    draft.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
         ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
-        _ => Error::io(path, source),
+        _ => Error::io(path, failed.error),
     })?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(source) = written {
-        // Half a keystore would look like a damaged one.
-        let _ = std::fs::remove_file(path);
-        return Err(Error::io(path, source));
-    }
-    Ok(())
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Error::io(path, source))
 }

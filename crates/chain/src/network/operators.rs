@@ -92,6 +92,16 @@ impl Network {
         Ok(answer.isSet.then_some(answer.delay))
     }
 
+    /// The allocation delay as of the newest block: for whoever sets a machine up, and for no decision.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn allocation_delay_now(&self, operator: Address) -> Result<Option<u32>, Error> {
+        let call = allocation_manager::getAllocationDelayCall { operator };
+        let found = self.chain.latest_call(self.contracts().allocation_manager, &call).await?;
+        Ok(found.isSet.then_some(found.delay))
+    }
+
     /// Sets the sender's magnitude for an app in each strategy ([`WHOLE_MAGNITUDE`] is all). Returns the block from
     /// which the change holds; an increase waits for the allocation delay and the guard.
     ///

@@ -17,9 +17,10 @@ use crate::output::Output;
 
 mod add;
 mod file;
+mod rotate;
 mod status;
 
-use file::{NetworkFile, Preset};
+use file::{NetworkFile, Preset, lock};
 
 /// The deployer's keystore, beside the network's file.
 const DEPLOYER_FILE: &str = "deployer.json";
@@ -34,6 +35,8 @@ pub enum Command {
     /// Make a machine's keys and configuration, and register it on chain; can be run again after it was cut off
     #[command(subcommand)]
     Add(add::Command),
+    /// Give a machine another transport key while it goes on being reached: once before its restart, once after
+    Rotate(rotate::Arguments),
     /// Show each machine: endpoint on chain, whether it answers with its registered key, how far it has read
     Status(FolderArguments),
 }
@@ -62,6 +65,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Init(arguments) => init(&arguments, output).await,
         Command::Deploy(arguments) => deploy_contracts(&arguments.dir, output).await,
         Command::Add(command) => add::run(&command, output).await,
+        Command::Rotate(arguments) => rotate::run(&arguments, output).await,
         Command::Status(arguments) => status::run(&arguments.dir, output).await,
     }
 }
@@ -87,6 +91,7 @@ async fn init(arguments: &InitArguments, output: &Output) -> Result<(), Failure>
 
 async fn deploy_contracts(folder: &Path, output: &Output) -> Result<(), Failure> {
     let file = NetworkFile::load(folder)?;
+    let _lock = lock(folder)?;
     let chain = file.connect().await?;
     let deployer = sender_of(&chain, key_in(folder, DEPLOYER_FILE)?).await?;
     output.say(format!("deploying from {} on chain {}", deployer.address(), chain.chain_id()));

@@ -6,6 +6,7 @@ mod adversaries;
 mod collector;
 mod executor_lies;
 mod gateway_lies;
+mod machines;
 mod observing;
 mod restore;
 mod world;

@@ -6,20 +6,20 @@ use alloy_primitives::{B256, U256};
 use serde_json::json;
 use vouch_chain::anvil::Anvil;
 use vouch_chain::endpoint::EndpointUrl;
-use vouch_chain::{Deployment, Error, Network, Sender};
+use vouch_chain::{Error, Network, Sender};
 use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Role, TelemetryConfig, TlsConfig};
 use vouch_node::policy::Policy;
 use vouch_node::tls::Identity;
 
-use super::file::{Machine, MachineRole, NetworkFile, check_name};
+use super::file::{Machine, MachineRole, NetworkFile, check_name, lock};
 use super::{chain_failure, key_in, sender_of};
 use crate::failure::{Failure, chain_of};
 use crate::local::cloud::unwritable;
 use crate::local::config::{DEPLOYMENT_FILE, PASSWORD_FILE, POLICY_FILE};
 use crate::output::Output;
 
-const KEY_FILE: &str = "key.json";
-const TRANSPORT_KEY_FILE: &str = "transport-key.pem";
+pub(super) const KEY_FILE: &str = "key.json";
+pub(super) const TRANSPORT_KEY_FILE: &str = "transport-key.pem";
 const NODE_FILE: &str = "node.toml";
 
 #[derive(clap::Subcommand)]
@@ -66,13 +66,8 @@ pub async fn run(command: &Command, output: &Output) -> Result<(), Failure> {
     let url = EndpointUrl::parse(&arguments.url)
         .map_err(|error| Failure::input(error.to_string(), "give --url as https://HOST:PORT"))?;
     let mut file = NetworkFile::load(&arguments.dir)?;
-    let deployment = Deployment::load(&arguments.dir.join(DEPLOYMENT_FILE))
-        .map_err(|error| Failure::input(chain_of(&error), "run `vouch network deploy` first"))?;
-    if deployment.end_block.is_none() {
-        return Err(Failure::input("the deployment is unfinished", "run `vouch network deploy` again"));
-    }
-    let chain = file.connect().await?;
-    let network = Network::new(chain.clone(), deployment).map_err(|error| chain_failure(&error))?;
+    let _lock = lock(&arguments.dir)?;
+    let network = file.network(&arguments.dir).await?;
 
     let folder = arguments.dir.join(&arguments.name);
     std::fs::create_dir_all(folder.join("bls")).map_err(|error| unwritable(&folder, &error))?;
@@ -84,7 +79,9 @@ pub async fn run(command: &Command, output: &Output) -> Result<(), Failure> {
     file.save(&arguments.dir)?;
     write_configuration(&folder, arguments, role, &url, &file.rpc, &network)?;
 
-    let sender = sender_of(&chain, signer).await?;
+    let sender = sender_of(network.chain(), signer).await?;
+    // What a run that was cut off had sent may not be mined yet, and would be sent again.
+    sender.settled_nonce().await.map_err(|error| chain_failure(&error))?;
     if let Command::Operator(operator) = command {
         output.say(format!("registering operator {account}"));
         stake(&network, &sender, &arguments.name, operator.stake).await.map_err(|error| chain_failure(&error))?;
@@ -104,11 +101,16 @@ pub async fn run(command: &Command, output: &Output) -> Result<(), Failure> {
 }
 
 async fn register(network: &Network, sender: &Sender, url: &EndpointUrl, key: B256) -> Result<(), Error> {
-    let known = network.latest_endpoint(sender.address()).await?;
-    if known.is_some_and(|known| known.url == *url && known.keys.contains(key)) {
+    let Some(known) = network.latest_endpoint(sender.address()).await? else {
+        return network.set_endpoint(sender, url, key, B256::ZERO).await;
+    };
+    if known.url == *url && known.keys.contains(key) {
         return Ok(());
     }
-    network.set_endpoint(sender, url, key, B256::ZERO).await
+    // A change of keys that is under way goes on at the new place.
+    let (first, second) = known.keys.both();
+    let other = if first == key { second } else { second.filter(|second| *second == key).map(|_| first) };
+    network.set_endpoint(sender, url, key, other.unwrap_or_default()).await
 }
 
 /// An operator with stake: on a development chain the stake is minted, elsewhere it is delegated later.
@@ -116,11 +118,13 @@ async fn stake(network: &Network, sender: &Sender, name: &str, tokens: u64) -> R
     let operator = sender.address();
     if !network.is_operator_now(operator).await? {
         network.register_operator(sender, 0, name).await?;
-        if let Ok(anvil) = Anvil::of(network.chain()).await {
-            // An allocation delay holds only after the configuration delay; here nobody waits for it.
-            let delay = network.deployment().parameters.allocation_configuration_delay_blocks;
-            anvil.mine(u64::from(delay) + 1).await?;
-        }
+    }
+    if network.allocation_delay_now(operator).await? != Some(0)
+        && let Ok(anvil) = Anvil::of(network.chain()).await
+    {
+        // An allocation delay holds only after the configuration delay; here nobody waits for it.
+        let delay = network.deployment().parameters.allocation_configuration_delay_blocks;
+        anvil.mine(u64::from(delay) + 1).await?;
     }
     let wanted = U256::from(tokens) * U256::from(10).pow(U256::from(18));
     for stake in &network.contracts().stakes {

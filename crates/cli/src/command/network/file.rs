@@ -1,16 +1,20 @@
 //! `vouch-network.toml`: which chain, and which machines.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
-use vouch_chain::Chain;
+use vouch_chain::{Chain, Deployment, Network};
 
-use crate::failure::Failure;
+use super::chain_failure;
+use crate::failure::{Failure, chain_of};
 use crate::local::cloud::unwritable;
+use crate::local::config::DEPLOYMENT_FILE;
 
 const FILE: &str = "vouch-network.toml";
+const LOCK_FILE: &str = "vouch-network.lock";
 const VERSION: u32 = 1;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const MACHINES_MAX: usize = 1_024;
@@ -51,6 +55,20 @@ pub struct Machine {
     pub role: MachineRole,
     pub account: Address,
     pub url: String,
+}
+
+/// Keeps other commands from changing the folder at the same time, until it is dropped or the process ends.
+pub fn lock(folder: &Path) -> Result<File, Failure> {
+    let path = folder.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(|error| unwritable(&path, &error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Failure::input(
+            format!("another command is changing {}", folder.display()),
+            "wait until it has ended, then run this one again",
+        )),
+        Err(TryLockError::Error(error)) => Err(unwritable(&path, &error)),
+    }
 }
 
 pub fn path_in(folder: &Path) -> PathBuf {
@@ -128,9 +146,27 @@ impl NetworkFile {
         Ok(())
     }
 
+    pub fn machine(&self, name: &str) -> Result<&Machine, Failure> {
+        self.machines.iter().find(|machine| machine.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
+            let message = format!("no machine here is called `{}`", name.escape_default());
+            Failure::input(message, format!("the machines are: {}", names.join(", ")))
+        })
+    }
+
     /// The chain, and no other.
     pub async fn connect(&self) -> Result<Chain, Failure> {
         super::connect(&self.rpc, Some(self.chain_id)).await
+    }
+
+    /// The contracts that `vouch network deploy` put there.
+    pub async fn network(&self, folder: &Path) -> Result<Network, Failure> {
+        let deployment = Deployment::load(&folder.join(DEPLOYMENT_FILE))
+            .map_err(|error| Failure::input(chain_of(&error), "run `vouch network deploy` first"))?;
+        if deployment.end_block.is_none() {
+            return Err(Failure::input("the deployment is unfinished", "run `vouch network deploy` again"));
+        }
+        Network::new(self.connect().await?, deployment).map_err(|error| chain_failure(&error))
     }
 }
 
@@ -173,6 +209,15 @@ mod tests {
         file.put(machine("operator-1", 1)).unwrap();
         assert_eq!(file.machines.len(), 1);
         assert!(file.put(machine("operator-1", 2)).is_err());
+    }
+
+    #[test]
+    fn two_commands_do_not_change_a_folder_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        assert!(lock(folder.path()).unwrap_err().message().contains("another command"));
+        drop(held);
+        lock(folder.path()).unwrap();
     }
 
     #[test]

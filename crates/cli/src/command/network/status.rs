@@ -7,13 +7,12 @@ use alloy_primitives::Address;
 use futures::future::join_all;
 use serde::Serialize;
 use vouch_api::Health;
-use vouch_chain::{Deployment, Finalized, Network};
+use vouch_chain::{Finalized, Network};
 use vouch_sdk::Client;
 
 use super::chain_failure;
 use super::file::{Machine, MachineRole, NetworkFile};
 use crate::failure::{Failure, chain_of};
-use crate::local::config::DEPLOYMENT_FILE;
 use crate::output::Output;
 
 /// How long a machine may take to answer.
@@ -37,9 +36,7 @@ struct MachineStatus {
 
 pub async fn run(folder: &Path, output: &Output) -> Result<(), Failure> {
     let file = NetworkFile::load(folder)?;
-    let deployment = Deployment::load(&folder.join(DEPLOYMENT_FILE))
-        .map_err(|error| Failure::input(chain_of(&error), "run `vouch network deploy` first"))?;
-    let network = Network::new(file.connect().await?, deployment).map_err(|error| chain_failure(&error))?;
+    let network = file.network(folder).await?;
     let view = network.view().await.map_err(|error| chain_failure(&error))?;
     let machines = join_all(file.machines.iter().map(|machine| look(&network, &view, machine))).await;
     output.data(&machines, |machines| {
