@@ -43,7 +43,9 @@ impl Net {
         let mut chain = machines.command("chain", anvil::find_binary().unwrap());
         chain.args(["--host", &machines.address("chain").unwrap().to_string(), "--slots-in-an-epoch", "1"]);
         // A block for each transaction, so that setting up is quick, and one a second, so that blocks become final.
-        chain.args(["--block-time", "1", "--mixed-mining", "--cache-path"]).arg(folder.path().join("chain"));
+        chain
+            .args(["--block-time", "1", "--mixed-mining", "--max-persisted-states", "128", "--cache-path"])
+            .arg(folder.path().join("chain"));
         let chain = Process(logged(chain, &folder.path().join("chain.log")));
         let net = Self { machines, folder, vouch: vouch_binary().unwrap(), _chain: chain };
         wait_for("the chain", async || net.vouch(&["network", "init", "--rpc", &net.rpc()]).status.success()).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use serde_json::json;
 use vouch_chain::anvil::Anvil;
 use vouch_chain::endpoint::EndpointUrl;
@@ -21,6 +21,8 @@ use crate::output::Output;
 pub(super) const KEY_FILE: &str = "key.json";
 pub(super) const TRANSPORT_KEY_FILE: &str = "transport-key.pem";
 const NODE_FILE: &str = "node.toml";
+/// Mined in one request on a development chain.
+const BLOCKS_AT_ONCE: u32 = 64;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -119,13 +121,7 @@ async fn stake(network: &Network, sender: &Sender, name: &str, tokens: u64) -> R
     if !network.is_operator_now(operator).await? {
         network.register_operator(sender, 0, name).await?;
     }
-    if network.allocation_delay_now(operator).await? != Some(0)
-        && let Ok(anvil) = Anvil::of(network.chain()).await
-    {
-        // An allocation delay holds only after the configuration delay; here nobody waits for it.
-        let delay = network.deployment().parameters.allocation_configuration_delay_blocks;
-        anvil.mine(u64::from(delay) + 1).await?;
-    }
+    pass_configuration_delay(network, operator).await?;
     let wanted = U256::from(tokens) * U256::from(10).pow(U256::from(18));
     for stake in &network.contracts().stakes {
         let staked = network.deposited_now(operator, stake.strategy).await?;
@@ -133,6 +129,20 @@ async fn stake(network: &Network, sender: &Sender, name: &str, tokens: u64) -> R
             network.mint(sender, stake.token, operator, wanted).await?;
             network.deposit(sender, stake.strategy, wanted).await?;
         }
+    }
+    Ok(())
+}
+
+/// An allocation delay holds only after the configuration delay; on a development chain nobody waits for it.
+async fn pass_configuration_delay(network: &Network, operator: Address) -> Result<(), Error> {
+    let Ok(anvil) = Anvil::of(network.chain()).await else { return Ok(()) };
+    let delay = network.deployment().parameters.allocation_configuration_delay_blocks;
+    // Step by step, so that a run that goes on after another one mines only what is left.
+    for _step in 0..=delay / BLOCKS_AT_ONCE {
+        if network.allocation_delay_now(operator).await? == Some(0) {
+            break;
+        }
+        anvil.mine(u64::from(BLOCKS_AT_ONCE)).await?;
     }
     Ok(())
 }
