@@ -5,10 +5,15 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256};
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::response::Redirect;
 use axum::routing::get;
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -20,11 +25,19 @@ use super::server::{Connection, Limits, TlsListener, server_config};
 
 /// A server that answers who called.
 async fn serve(identity: &Identity, limits: Limits) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let listener = TlsListener::new(listener, server_config(identity).unwrap(), limits).unwrap();
-    let address = axum::serve::Listener::local_addr(&listener).unwrap();
+    serve_with(server_config(identity).unwrap(), limits).await
+}
+
+async fn serve_with(config: ServerConfig, limits: Limits) -> SocketAddr {
     let who = |ConnectInfo(from): ConnectInfo<Connection>| async move { format!("{:?}", from.transport_key) };
-    let service = Router::new().route("/", get(who)).into_make_service_with_connect_info::<Connection>();
+    serve_router(Router::new().route("/", get(who)), config, limits).await
+}
+
+async fn serve_router(router: Router, config: ServerConfig, limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TlsListener::new(listener, config, limits).unwrap();
+    let address = axum::serve::Listener::local_addr(&listener).unwrap();
+    let service = router.into_make_service_with_connect_info::<Connection>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     address
 }
@@ -115,6 +128,92 @@ async fn handshakes_that_never_end_are_cut_off_and_others_get_through() {
         let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
         assert!(ended.is_ok(), "a silent connection was kept");
     }
+}
+
+/// A stranger's key behind somebody's public certificate.
+fn pretender(of: &Identity) -> CertifiedKey {
+    let own = Identity::ephemeral().unwrap();
+    let key = pinned::provider().key_provider.load_private_key(own.shown().key.clone_key()).unwrap();
+    CertifiedKey::new(vec![of.shown().certificate.clone()], key)
+}
+
+/// Shows the same whatever it is asked for.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_shows_a_certificate_without_its_key_is_refused() {
+    let victim = Identity::ephemeral().unwrap();
+    let config = ServerConfig::builder_with_provider(pinned::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Shown(Arc::new(pretender(&victim)))));
+    let at = serve_with(config, Limits::default()).await;
+    assert!(ask(&client(at, victim.transport_key(), B256::ZERO, None), at).await.is_err());
+}
+
+#[tokio::test]
+async fn a_caller_that_shows_a_certificate_without_its_key_is_refused() {
+    let (server, victim) = (Identity::ephemeral().unwrap(), Identity::ephemeral().unwrap());
+    let at = serve(&server, Limits::default()).await;
+    for (shown, works) in [(pretender(&victim), false), (certified(&victim), true)] {
+        let config = ClientConfig::builder_with_provider(pinned::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anything))
+            .with_client_cert_resolver(Arc::new(Shown(Arc::new(shown))));
+        let client = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().unwrap();
+        assert_eq!(ask(&client, at).await.is_ok(), works);
+    }
+}
+
+fn certified(identity: &Identity) -> CertifiedKey {
+    let key = pinned::provider().key_provider.load_private_key(identity.shown().key.clone_key()).unwrap();
+    CertifiedKey::new(vec![identity.shown().certificate.clone()], key)
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_private_address_is_not_followed() {
+    let server = Identity::ephemeral().unwrap();
+    let at = serve(&server, Limits::default()).await;
+    let base = format!("https://localhost:{}", at.port());
+    let keys = TransportKeys::new(server.transport_key(), B256::ZERO);
+    let url = vouch_chain::endpoint::EndpointUrl::parse(&base).unwrap();
+    let endpoint = Endpoint { account: Address::ZERO, url, keys };
+    for private in [false, true] {
+        let client = pinned::http_client(&endpoint, None, private).unwrap();
+        assert_eq!(client.get(&base).send().await.is_ok(), private);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (server, other) = (Identity::ephemeral().unwrap(), Identity::ephemeral().unwrap());
+    let elsewhere = serve(&other, Limits::default()).await;
+    let away = move || async move { Redirect::temporary(&format!("https://{elsewhere}/")) };
+    let at =
+        serve_router(Router::new().route("/", get(away)), server_config(&server).unwrap(), Limits::default()).await;
+    let both = client(at, server.transport_key(), other.transport_key(), None);
+    let answer = both.get(format!("https://{at}/")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
 }
 
 #[test]
