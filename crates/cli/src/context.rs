@@ -1,5 +1,7 @@
 //! Which cloud a command is about: a local one's folder, or endpoints given one by one.
 
+mod gateway;
+
 use std::path::{Path, PathBuf};
 
 use alloy::signers::local::PrivateKeySigner;
@@ -27,9 +29,13 @@ pub struct CloudOptions {
     /// JSON-RPC endpoint of the chain
     #[arg(long, env = "VOUCH_RPC", value_name = "URL")]
     rpc: Option<String>,
-    /// The gateway: its url, or its account, whose url and key stand on chain
+    /// The gateway: its url, or its account, whose url and key stand on chain (default: a local cloud's, else one that has a
+    /// lane of the app)
     #[arg(long, env = "VOUCH_GATEWAY", value_name = "URL|ACCOUNT")]
     gateway: Option<String>,
+    /// Let the gateway of an app's lane lie in a private network
+    #[arg(long, env = "VOUCH_PRIVATE_PEERS")]
+    private_peers: bool,
     /// Where the contracts stand: deployment.json
     #[arg(long, env = "VOUCH_DEPLOYMENT", value_name = "FILE")]
     deployment: Option<PathBuf>,
@@ -70,13 +76,15 @@ pub struct NodeEndpoint {
 pub struct Context {
     local: Option<LocalCloud>,
     rpc: String,
-    gateway: String,
+    /// None: the chain says who has a lane of an app.
+    gateway: Option<String>,
+    private_peers: bool,
     deployment: PathBuf,
 }
 
 impl Context {
     pub fn find(options: &CloudOptions) -> Result<Self, Failure> {
-        let explicit = options.rpc.is_some() && options.gateway.is_some() && options.deployment.is_some();
+        let explicit = options.rpc.is_some() && options.deployment.is_some();
         let local = match &options.cloud {
             Some(folder) => Some(LocalCloud::read(folder)?),
             None if explicit => None,
@@ -85,7 +93,7 @@ impl Context {
         let missing = |option: &str| {
             Failure::input(
                 format!("there is no local cloud here and no {option}"),
-                "start a cloud with `vouch up`, or give --rpc, --gateway and --deployment",
+                "start a cloud with `vouch up`, or give --rpc and --deployment",
             )
         };
         let rpc = options.rpc.clone().or_else(|| Some(local.as_ref()?.file.rpc.clone()));
@@ -94,7 +102,8 @@ impl Context {
             options.deployment.clone().or_else(|| local.as_ref().map(|local| local.path(&local.file.deployment)));
         Ok(Self {
             rpc: rpc.ok_or_else(|| missing("--rpc"))?,
-            gateway: gateway.ok_or_else(|| missing("--gateway"))?,
+            gateway,
+            private_peers: options.private_peers,
             deployment: deployment.ok_or_else(|| missing("--deployment"))?,
             local,
         })
@@ -116,7 +125,8 @@ impl Context {
 
     /// Every node that is known: all of a local cloud, elsewhere the gateway.
     pub fn nodes(&self) -> Vec<NodeEndpoint> {
-        let own = self.local.as_ref().filter(|local| local.file.gateway == self.gateway);
+        let own = self.local.as_ref().filter(|local| Some(&local.file.gateway) == self.gateway.as_ref());
+        let named = |url: &String| NodeEndpoint { name: "gateway".to_owned(), url: url.clone(), address: None };
         match own {
             Some(local) => local
                 .file
@@ -128,7 +138,7 @@ impl Context {
                     address: Some(node.address),
                 })
                 .collect(),
-            None => vec![NodeEndpoint { name: "gateway".to_owned(), url: self.gateway.clone(), address: None }],
+            None => self.gateway.iter().map(named).collect(),
         }
     }
 
@@ -148,9 +158,10 @@ impl Context {
         Client::pinned(&endpoint, domain, true).map_err(|error| self.gateway_failure(error))
     }
 
-    /// The gateway's client.
+    /// The client of the gateway that was named.
     pub async fn client(&self) -> Result<Client, Failure> {
-        self.client_of(&self.gateway).await
+        let missing = || Failure::input("no gateway was named", "give --gateway as a url or as the gateway's account");
+        self.client_of(self.gateway.as_ref().ok_or_else(missing)?).await
     }
 
     /// The key that acts: the one named, else the local cloud's `account`.
@@ -227,7 +238,8 @@ impl Context {
 
     /// An endpoint of the local cloud is only away when the cloud is down; one that was named may be the wrong one.
     fn start_hint(&self, otherwise: &str) -> String {
-        let own = |local: &&LocalCloud| local.file.rpc == self.rpc && local.file.gateway == self.gateway;
+        let own =
+            |local: &&LocalCloud| local.file.rpc == self.rpc && Some(&local.file.gateway) == self.gateway.as_ref();
         match self.local.as_ref().filter(own) {
             Some(local) => format!("start the cloud again: vouch up --dir {}", local.folder.display()),
             None => otherwise.to_owned(),

@@ -446,6 +446,20 @@ mod tests {
         state
     }
 
+    #[test]
+    fn peers_are_operators_of_the_app_and_gateways_of_its_lanes_now_or_next() {
+        let [operator, gateway, next, stranger] = [3, 4, 5, 6].map(Address::repeat_byte);
+        let mut state = shown(&[operator]);
+        let lane = LaneState { gateway, next_gateway: Some((next, 9)), ..LaneState::default() };
+        state.set_lane(LaneKey { app: APP, lane: 1 }, lane);
+        let other = AppId(B256::repeat_byte(9));
+        for account in [operator, gateway, next] {
+            assert!(state.is_peer(Some(APP), account) && state.is_peer(None, account), "{account}");
+            assert!(!state.is_peer(Some(other), account), "{account}");
+        }
+        assert!(!state.is_peer(Some(APP), stranger) && !state.is_peer(None, stranger));
+    }
+
     fn accept(state: &mut State, operator: Address, accepted: bool) {
         let (app, program) = (APP.0, CONTAINER.0);
         state.program_accepted(&app_controller::ProgramAccepted { app, programId: program, operator, accepted });

@@ -202,6 +202,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_followed() {
         let client = pinned::http_client(&endpoint, None, private).unwrap();
         assert_eq!(client.get(&base).send().await.is_ok(), private);
     }
+    assert!(pinned::http_client(&self::endpoint(at, keys), None, false).is_err(), "the address itself");
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl Net {
     fn app(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         command.env("VOUCH_RPC", self.rpc()).env("VOUCH_DEPLOYMENT", "deployment.json");
-        command.env("VOUCH_GATEWAY", self.account("gateway-1"));
+        command.env("VOUCH_PRIVATE_PEERS", "true");
         command.env("VOUCH_KEYSTORE", "deployer.json").env("VOUCH_PASSWORD_FILE", "password");
         command.output().unwrap()
     }
@@ -151,7 +151,10 @@ fn json_of(output: &Output, arguments: &[&str]) -> Value {
 /// An app that greets, with a lane at the gateway, and three operators of which two must sign.
 fn deploy(net: &Net) {
     net.json(&["app", "init", "app"]);
-    let arguments = ["app", "deploy", "app", "--operators", "3", "--threshold-bips", "6000"];
+    let gateway = net.account("gateway-1");
+    let mut arguments = vec!["app", "deploy", "app", "--operators", "3", "--threshold-bips", "6000"];
+    // From here on the chain says who has a lane of the app.
+    arguments.extend(["--gateway", &gateway]);
     json_of(&net.app(&arguments), &arguments);
 }
 

@@ -65,7 +65,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     target.require_on(NetworkName::of(&network), &arguments.target)?;
     let payload = arguments.payload.read()?;
     let signer = context.signer(&arguments.key, "client")?;
-    let client = context.client().await?;
+    let client = context.client_for(target.app).await?;
     let client = arguments.traceparent.map_or(client.clone(), |parent| client.traced(parent));
     let program = match arguments.program.or(target.program) {
         Some(program) => program,

@@ -62,7 +62,7 @@ pub async fn releases(arguments: &InfoArguments, output: &Output) -> Result<(), 
 async fn view(arguments: &InfoArguments) -> Result<AppView, Failure> {
     let context = Context::find(&arguments.cloud)?;
     let target = Target::find(&arguments.target)?;
-    context.client().await?.app(target.app).await.map_err(|error| context.gateway_failure(error))
+    context.client_for(target.app).await?.app(target.app).await.map_err(|error| context.gateway_failure(error))
 }
 
 fn line(view: &AppView) -> String {

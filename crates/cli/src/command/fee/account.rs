@@ -99,7 +99,10 @@ pub async fn balance(arguments: &BalanceArguments, output: &Output) -> Result<()
     };
     let account = read.await.map_err(|error| context.chain_failure(error))?;
     // The deposit is the chain's to say; a gateway that is away only knows better what is under way.
-    let standing = context.client().await?.fees(app.0, client).await.ok();
+    let standing = match context.client_for(app.0).await {
+        Ok(gateway) => gateway.fees(app.0, client).await.ok(),
+        Err(_) => None,
+    };
     let balance = Balance {
         app: app.0,
         client,
