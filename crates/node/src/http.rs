@@ -5,6 +5,7 @@ mod explain;
 mod gateway;
 mod health;
 mod peer;
+pub mod server;
 mod views;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
-use tower_http::timeout::TimeoutLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use utoipa::OpenApi;
 use vouch_api::{ARTIFACT_BYTES_MAX, BODY_BYTES_MAX};
 use vouch_compute::wire;
@@ -22,6 +23,8 @@ use crate::node::Shared;
 
 /// The longest that any request may take; calls end earlier, by the gateway's own limits.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a caller may send nothing of a body that it has begun.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The OpenAPI document of the public API.
 #[derive(OpenApi)]
@@ -62,7 +65,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/executor/{app}", post(peer::executor))
         .route("/v1/gateway", post(peer::gateway))
         .layer(DefaultBodyLimit::max(wire::BODY_BYTES_MAX));
-    Router::new()
+    let routes = Router::new()
         .route("/v1/status", get(views::status))
         .route("/v1/clock", get(views::clock))
         .route("/v1/health", get(health::health))
@@ -77,7 +80,13 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .fallback(answer::no_route)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(artifacts)
-        .merge(peers)
+        .merge(peers);
+    with_end(routes, BODY_TIMEOUT).with_state(shared)
+}
+
+/// Gives every request an end, and an earlier one to a caller that begins a body and sends no more of it.
+fn with_end<S: Clone + Send + Sync + 'static>(routes: Router<S>, body_timeout: Duration) -> Router<S> {
+    routes
+        .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .with_state(shared)
 }

@@ -23,7 +23,7 @@ use crate::http;
 use crate::metrics::{self, Catalogue};
 use crate::mirror::{Mirror, can_wait};
 use crate::peers::{HttpPeers, Transport};
-use crate::tls::{self, Connection, Identity, TlsListener};
+use crate::tls::{self, Identity, TlsListener};
 use crate::watch::Watch;
 
 /// How long connecting to another node may take.
@@ -180,13 +180,17 @@ pub async fn run(config: Config) -> Result<(), Error> {
 /// Answers others: over TLS with the node's transport key, or without one in the clear, which the configuration allows for
 /// this machine's own address alone.
 async fn serve(listener: TcpListener, shared: Arc<Shared>, identity: Option<Arc<Identity>>) -> Result<(), Error> {
+    let (router, limits) = (http::router(shared), http::server::Limits::default());
+    let Some(identity) = identity else {
+        http::server::serve(listener, router, limits).await;
+        return Ok(());
+    };
     let failed = |source| Error::Io { what: "serving HTTP".to_owned(), source };
-    let service = http::router(shared).into_make_service_with_connect_info::<Connection>();
-    let Some(identity) = identity else { return axum::serve(listener, service).await.map_err(failed) };
     let config = tls::server::server_config(&identity).map_err(|error| Error::Http(error.to_string()))?;
     let listener = TlsListener::new(listener, config, tls::server::Limits::default()).map_err(failed)?;
     tracing::info!(transport_key = %identity.transport_key(), "node.tls.serve");
-    axum::serve(listener, service).await.map_err(failed)
+    http::server::serve(listener, router, limits).await;
+    Ok(())
 }
 
 /// The node's transport key; none without a `[tls]` section.

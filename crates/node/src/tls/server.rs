@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -39,15 +38,20 @@ pub struct Connection {
     pub transport_key: Option<B256>,
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self { encrypted: true, transport_key: shown_key(stream.io()) }
+/// A stream that says what is known of its other side.
+pub trait Identified {
+    fn connection(&self) -> Connection;
+}
+
+impl Identified for TlsStream<TcpStream> {
+    fn connection(&self) -> Connection {
+        Connection { encrypted: true, transport_key: shown_key(self) }
     }
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Connection {
-    fn connect_info(_stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self { encrypted: false, transport_key: None }
+impl Identified for TcpStream {
+    fn connection(&self) -> Connection {
+        Connection { encrypted: false, transport_key: None }
     }
 }
 
