@@ -5,7 +5,6 @@ mod explain;
 mod gateway;
 mod health;
 mod peer;
-pub mod server;
 mod views;
 
 use std::sync::Arc;
@@ -85,7 +84,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Gives every request an end, and an earlier one to a caller that begins a body and sends no more of it.
-fn with_end<S: Clone + Send + Sync + 'static>(routes: Router<S>, body_timeout: Duration) -> Router<S> {
+pub(crate) fn with_end<S: Clone + Send + Sync + 'static>(routes: Router<S>, body_timeout: Duration) -> Router<S> {
     routes
         .layer(RequestBodyTimeoutLayer::new(body_timeout))
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))

@@ -19,12 +19,12 @@ use vouch_core::AppId;
 use crate::config::{Config, Role, TelemetryConfig};
 use crate::executor::ExecutorRole;
 use crate::gateway::GatewayRole;
-use crate::http;
 use crate::metrics::{self, Catalogue};
 use crate::mirror::{Mirror, can_wait};
 use crate::peers::{HttpPeers, Transport};
 use crate::tls::{self, Identity, TlsListener};
 use crate::watch::Watch;
+use crate::{http, server};
 
 /// How long connecting to another node may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -180,16 +180,16 @@ pub async fn run(config: Config) -> Result<(), Error> {
 /// Answers others: over TLS with the node's transport key, or without one in the clear, which the configuration allows for
 /// this machine's own address alone.
 async fn serve(listener: TcpListener, shared: Arc<Shared>, identity: Option<Arc<Identity>>) -> Result<(), Error> {
-    let (router, limits) = (http::router(shared), http::server::Limits::default());
+    let (router, limits) = (http::router(shared), server::Limits::default());
     let Some(identity) = identity else {
-        http::server::serve(listener, router, limits).await;
+        server::serve(listener, router, limits).await;
         return Ok(());
     };
     let failed = |source| Error::Io { what: "serving HTTP".to_owned(), source };
     let config = tls::server::server_config(&identity).map_err(|error| Error::Http(error.to_string()))?;
     let listener = TlsListener::new(listener, config, tls::server::Limits::default()).map_err(failed)?;
     tracing::info!(transport_key = %identity.transport_key(), "node.tls.serve");
-    http::server::serve(listener, router, limits).await;
+    server::serve(listener, router, limits).await;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use vouch_chain::endpoint::{Endpoint, TransportKeys};
 use vouch_chain::pinned::{self, ClientIdentity};
 
-use crate::http;
+use crate::server;
 
 use super::identity::Identity;
 use super::server::{Connection, Limits, TlsListener, server_config};
@@ -39,7 +39,7 @@ async fn serve_router(router: Router, config: ServerConfig, limits: Limits) -> S
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listener = TlsListener::new(listener, config, limits).unwrap();
     let address = axum::serve::Listener::local_addr(&listener).unwrap();
-    tokio::spawn(http::server::serve(listener, router, http::server::Limits::default()));
+    tokio::spawn(server::serve(listener, router, server::Limits::default()));
     address
 }
 

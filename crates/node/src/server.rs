@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_stops_within_a_body_is_cut_off() {
         let echo = Router::new().route("/", post(|body: Bytes| async move { body }));
-        let at = start_with(super::super::with_end(echo, Duration::from_millis(200)), Limits::default()).await;
+        let at = start_with(crate::http::with_end(echo, Duration::from_millis(200)), Limits::default()).await;
         let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
         assert!(rest(begun(at, &format!("{head}ab")).await).await.starts_with("HTTP/1.1 4"));
         assert!(rest(begun(at, &format!("{head}abcd")).await).await.ends_with("abcd"));
