@@ -2,7 +2,10 @@
 //! addresses, and has no loopback, no port and no route in common with them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,6 +19,8 @@ const MACHINES_MAX: usize = 254;
 const SUBNET: [u8; 3] = [10, 77, 0];
 const LINK: &str = "eth0";
 const BRIDGE: &str = "switch";
+/// Where `ip` keeps namespaces by name.
+const NAMESPACES: &str = "/run/netns";
 
 /// Tells the networks of one process apart.
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -85,6 +90,20 @@ impl Machines {
         command
     }
 
+    /// Does something on a machine, in a thread of its own: whatever connects there does so from that machine.
+    ///
+    /// # Errors
+    /// Fails without the rights to enter the machine's namespace, or when the work panics.
+    pub fn on<T, F, W>(&self, name: &str, work: W) -> impl Future<Output = Result<T>> + use<T, F, W>
+    where
+        T: Send + 'static,
+        F: Future<Output = T>,
+        W: FnOnce() -> F + Send + 'static,
+    {
+        let path = Path::new(NAMESPACES).join(self.namespace(name));
+        async move { on(&path, work).await }
+    }
+
     /// Pulls the machine's cable.
     ///
     /// # Errors
@@ -113,6 +132,33 @@ impl Drop for Machines {
             let _absent = ip(&["netns", "del", &self.namespace(name)]);
         }
     }
+}
+
+async fn on<T, F>(path: &Path, work: impl FnOnce() -> F + Send + 'static) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let namespace = File::open(path).with_context(|| path.display().to_string())?;
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let run = || -> Result<T> {
+            enter(&namespace)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            Ok(runtime.block_on(work()))
+        };
+        // Whoever asked may have given up.
+        let _unheard = done.send(run());
+    });
+    result.await.context("the work on the machine ended without a result")?
+}
+
+/// Moves this thread into a network namespace.
+fn enter(namespace: &File) -> Result<()> {
+    // SAFETY: the descriptor is open for the call, and the call changes nothing but this thread's namespace.
+    let entered = unsafe { nix::libc::setns(namespace.as_raw_fd(), nix::libc::CLONE_NEWNET) };
+    nix::errno::Errno::result(entered).context("entering a network namespace")?;
+    Ok(())
 }
 
 fn prefix() -> String {

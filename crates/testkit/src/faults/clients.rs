@@ -46,16 +46,22 @@ struct Caller {
 }
 
 impl Clients {
+    /// Clients of a local cloud's gateway.
     pub fn start(cloud: &Cloud, app: DeployedApp, domain: Domain) -> Result<Self> {
+        let client = Client::new(&cloud.description.gateway, domain)?;
+        Ok(Self::start_with(&client, app, &cloud.signer("client")?))
+    }
+
+    /// Clients that call an app through `client`.
+    pub fn start_with(client: &Client, app: DeployedApp, signer: &PrivateKeySigner) -> Self {
         let (stop, start) = (Arc::new(AtomicBool::new(false)), Instant::now());
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            let client = Client::new(&cloud.description.gateway, domain)?;
-            let caller = Caller { client, app, signer: cloud.signer("client")?, start };
+            let caller = Caller { client: client.clone(), app, signer: signer.clone(), start };
             let stop = Arc::clone(&stop);
             clients.spawn(async move { caller.run(number, &stop).await });
         }
-        Ok(Self { stop, clients })
+        Self { stop, clients }
     }
 
     /// Waits for what was asked already, which every call's own time bounds.

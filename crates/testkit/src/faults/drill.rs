@@ -17,7 +17,7 @@ use vouch_node::config::Config;
 
 use super::disk::Disk;
 use super::link::Link;
-use super::schedule::{Event, Fault, Schedule};
+use super::schedule::{Edge, Fault, Schedule};
 use crate::cloud::{Cloud, vouch_binary};
 
 pub const GATEWAY: &str = "gateway";
@@ -52,13 +52,6 @@ struct Node {
     starts: u32,
     /// Its disk has been full since it was started, so that it may end.
     may_end: bool,
-}
-
-/// One end of a fault.
-#[derive(Clone, Copy)]
-enum Edge {
-    Begin(Fault),
-    End(Fault),
 }
 
 impl Drill {
@@ -109,19 +102,15 @@ impl Drill {
     /// Does to the cloud what `schedule` says; returns when the last fault has ended.
     pub async fn run(&mut self, schedule: &Schedule) -> Result<()> {
         let start = Instant::now();
-        for (at, edge) in edges(&schedule.events) {
+        for (at, edge) in schedule.edges() {
             tokio::time::sleep((start + at).saturating_duration_since(Instant::now())).await;
             self.look();
-            let label = match edge {
-                Edge::Begin(fault) => format!("{fault}"),
-                Edge::End(fault) => format!("end of: {fault}"),
-            };
-            println!("{:>6.1} s  {label}", start.elapsed().as_secs_f64());
+            println!("{:>6.1} s  {edge}", start.elapsed().as_secs_f64());
             match edge {
                 Edge::Begin(fault) => self.begin(fault).await,
                 Edge::End(fault) => self.end(fault).await,
             }
-            .with_context(|| label)?;
+            .with_context(|| edge.to_string())?;
         }
         self.look();
         Ok(())
@@ -279,14 +268,6 @@ impl Drill {
     fn disk(&self) -> Result<&Disk> {
         self.disk.as_ref().context("there is no disk to fill")
     }
-}
-
-/// Both ends of all faults, in their order.
-fn edges(events: &[Event]) -> Vec<(Duration, Edge)> {
-    let both = |event: &Event| [(event.at, Edge::Begin(event.fault)), (event.end(), Edge::End(event.fault))];
-    let mut edges: Vec<_> = events.iter().flat_map(both).collect();
-    edges.sort_by_key(|(at, _)| *at);
-    edges
 }
 
 fn signal(process: &Child, what: Signal) -> Result<()> {

@@ -98,6 +98,33 @@ impl Schedule {
     }
 }
 
+/// One end of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    Begin(Fault),
+    End(Fault),
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begin(fault) => write!(formatter, "{fault}"),
+            Self::End(fault) => write!(formatter, "end of: {fault}"),
+        }
+    }
+}
+
+impl Schedule {
+    /// Both ends of all faults, in their order.
+    #[must_use]
+    pub fn edges(&self) -> Vec<(Duration, Edge)> {
+        let both = |event: &Event| [(event.at, Edge::Begin(event.fault)), (event.end(), Edge::End(event.fault))];
+        let mut edges: Vec<_> = self.events.iter().flat_map(both).collect();
+        edges.sort_by_key(|(at, _)| *at);
+        edges
+    }
+}
+
 impl fmt::Display for Schedule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "seed {}", self.seed)?;

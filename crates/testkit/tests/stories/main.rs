@@ -7,6 +7,7 @@ mod collector;
 mod executor_lies;
 mod gateway_lies;
 mod machines;
+mod network;
 mod observing;
 mod restore;
 mod world;

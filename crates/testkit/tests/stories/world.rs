@@ -54,7 +54,8 @@ pub async fn world_with_adversary(name: &str) -> World {
     start(|project| write_program(project, "echo"), lying).await
 }
 
-fn write_program(project: &Path, program: &str) {
+/// Writes an app's project with one of the driver's test programs.
+pub fn write_program(project: &Path, program: &str) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../compute/tests/programs/{program}.wat"));
     std::fs::write(project.join("program.wasm"), wat::parse_file(source).unwrap()).unwrap();
     std::fs::write(project.join("vouch.toml"), "artifact = \"program.wasm\"\n").unwrap();
