@@ -18,6 +18,7 @@ mod forced;
 mod members;
 mod pipeline;
 mod posting;
+mod punctual;
 pub mod queue;
 pub mod receipt;
 mod round;

@@ -13,6 +13,7 @@ use super::callers::Callers;
 use super::members::Members;
 use super::pipeline::Pipeline;
 use super::posting::Posting;
+use super::punctual::Punctual;
 use super::queue::Waiting;
 use super::receipt::{Receipt, Receipts};
 use super::signing::Proposal;
@@ -46,6 +47,7 @@ pub struct Shared {
     pub standings: Standings<GatewayMemory>,
     pub callers: Callers,
     pub posting: Posting,
+    pub punctual: Punctual,
     key: [u8; 32],
     /// Of the domain under which clients sign.
     separator: B256,
@@ -117,6 +119,7 @@ impl Shared {
             address,
             store,
             standings,
+            punctual: Punctual::default(),
             key,
             separator,
             wishes,

@@ -198,12 +198,16 @@ type Signed = (usize, Result<BlsSignatureBytes, Refusal>);
 type Pending = FuturesUnordered<BoxFuture<'static, Signed>>;
 
 impl Collector {
-    /// Asks everyone who has not signed; a certificate once the threshold has signed.
+    /// Asks everyone who has not signed; a certificate once the threshold has signed, and those who are usually in time have,
+    /// or the grace is over.
     async fn attempt(&mut self, shared: &Arc<Shared>) -> Option<VerifiedCertificate> {
         let deadline = shared.machine.now() + shared.config.propose_timeout;
         let mut pending = self.ask_missing(shared, deadline);
+        let mut awaited = self.awaited(shared);
         let mut until = deadline;
         while let Some(Some((index, answer))) = shared.machine.timeout_at(until, pending.next()).await {
+            awaited.remove(&index);
+            shared.punctual.seen(self.members.operator(index), answer.is_ok());
             match answer {
                 Ok(signature) => {
                     self.tell(shared, index, &Said::Signed);
@@ -213,22 +217,36 @@ impl Collector {
             }
             if self.weight >= self.members.threshold {
                 until = until.min(shared.machine.now() + shared.config.signature_grace);
+                if awaited.is_empty() {
+                    break;
+                }
             }
         }
-        self.keep_late(shared, pending, deadline);
+        awaited.iter().for_each(|index| shared.punctual.seen(self.members.operator(*index), false));
+        self.keep_late(shared, pending, until, deadline);
         self.assemble(shared).await
     }
 
-    /// Takes signatures that come after the grace, not for the certificate but for the day their signers ask what is held
-    /// of theirs. Unchecked: a wrong one misleads only who made it.
-    fn keep_late(&self, shared: &Arc<Shared>, mut pending: Pending, deadline: Instant) {
+    /// Who has not signed and is usually in time.
+    fn awaited(&self, shared: &Shared) -> BTreeSet<usize> {
+        let missing = (0..self.members.count()).filter(|index| !self.signatures.contains_key(index));
+        let reachable = missing.filter(|index| self.members.reachable(*index).is_some());
+        reachable.filter(|index| shared.punctual.is_awaited(self.members.operator(*index))).collect()
+    }
+
+    /// Takes signatures that come after the certificate, not for it but for the day their signers ask what is held
+    /// of theirs. Unchecked: a wrong one misleads only who made it. Who comes before `in_time` is waited for the next time.
+    fn keep_late(&self, shared: &Arc<Shared>, mut pending: Pending, in_time: Instant, deadline: Instant) {
         let (shared, header) = (Arc::clone(shared), self.proposal.record.header.clone());
         let operators: Vec<OperatorId> = self.members.operators().collect();
         let machine = shared.machine.clone();
         machine.spawn(async move {
             while let Some(Some((index, answer))) = shared.machine.timeout_at(deadline, pending.next()).await {
-                let Ok(signature) = answer else { continue };
-                keep(&shared, &header, &OperatorSignature { operator: operators[index], signature });
+                let (Ok(signature), operator) = (answer, operators[index]) else { continue };
+                if shared.machine.now() <= in_time {
+                    shared.punctual.seen(operator, true);
+                }
+                keep(&shared, &header, &OperatorSignature { operator, signature });
             }
         });
     }

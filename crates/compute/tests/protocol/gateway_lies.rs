@@ -172,6 +172,19 @@ async fn an_executor_that_hangs_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_does_not_wait_for_who_was_late_for_the_one_before() {
+    let world = World::executors().await;
+    let grace = Duration::from_secs(3);
+    let gateway = world.start_gateway_with(GATEWAY_KEY, &world.folder.path().join("gateway"), |config| {
+        (config.signature_grace, config.propose_timeout) = (grace, 10 * grace);
+    });
+    gateway.tick().await;
+    world.links.lie(3, Arc::new(|_, _| Box::pin(futures::future::pending())));
+    gateway.call(request(1, b"abc")).await.unwrap();
+    tokio::time::timeout(grace, gateway.call(request(2, b"abc"))).await.expect("it waited again").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_quorum_the_caller_learns_who_answered_what() {
     let world = World::start().await;
     world.links.silence(0);
