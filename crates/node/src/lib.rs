@@ -21,6 +21,7 @@ pub mod peers;
 pub mod policy;
 pub mod programs;
 mod registries;
+mod relief;
 mod standin;
 pub mod telemetry;
 pub mod tls;
