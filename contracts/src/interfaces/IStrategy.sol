@@ -22,6 +22,11 @@ interface IStrategy {
     function deposit(IERC20 token, uint256 amount) external returns (uint256 newShares);
     /// @notice Pays out `amountShares`. Only the StrategyManager. Rounds tokens down.
     function withdraw(address recipient, IERC20 token, uint256 amountShares) external returns (uint256 amountOut);
+    /// @notice As above for slashed stake, which a strategy may hold back longer than a staker's. Only the StrategyManager.
+    /// @param slashBlock The block of the slash.
+    function withdrawSlashed(address recipient, IERC20 token, uint256 amountShares, uint256 slashBlock)
+        external
+        returns (uint256 amountOut);
     /// @notice May refuse that `staker` gains shares. Only the StrategyManager.
     function beforeAddShares(address staker, uint256 shares) external;
     /// @notice May refuse that `staker` queues shares for withdrawal. Only the StrategyManager.
