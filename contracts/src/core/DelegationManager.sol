@@ -111,6 +111,10 @@ contract DelegationManager is WithdrawalQueue, Pausable, Permissioned, EIP712 {
         return _domainSeparatorV4();
     }
 
+    function version() external pure returns (string memory) {
+        return "1.0.0";
+    }
+
     function calculateDelegationApprovalDigestHash(
         address staker,
         address operator,

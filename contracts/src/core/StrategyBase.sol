@@ -118,9 +118,11 @@ contract StrategyBase is IStrategy, Pausable {
     function _pay(address recipient, IERC20 token, uint256 amountShares) private returns (uint256 amountOut) {
         require(address(token) == address(underlyingToken), OnlyUnderlyingToken());
         require(amountShares <= totalShares, WithdrawalAmountExceedsTotalDeposits());
-        amountOut = sharesToUnderlying(amountShares);
+        // When the token shrank, the virtual offset makes the last share worth a little more than there is.
+        uint256 balance = _balance();
+        amountOut = Math.min(sharesToUnderlying(amountShares), balance);
         totalShares -= amountShares;
-        emit ExchangeRateEmitted(_rate(_balance() - amountOut));
+        emit ExchangeRateEmitted(_rate(balance - amountOut));
         token.safeTransfer(recipient, amountOut);
     }
 

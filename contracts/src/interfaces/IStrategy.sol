@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title A vault of one token whose shares the StrategyManager keeps per staker.
-/// @dev Assumes of the token: no fee on transfer, no hooks, balances that never fall without a transfer. Rebasing up is fine.
+/// @dev Assumes of the token: no fee on transfer, which the StrategyManager refuses. Rebases are its stakers' gain and loss.
 interface IStrategy {
     error NewSharesZero();
     error OnlyStrategyManager();
