@@ -190,7 +190,7 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
         return address(uint160(0x10000 + i));
     }
 
-    function secretOf(uint256 i) internal pure returns (uint256) {
+    function secretOf(uint256 i) internal view virtual returns (uint256) {
         return uint256(keccak256(abi.encode("secret", i))) % BN254.R;
     }
 

@@ -86,7 +86,7 @@ contract AllocationManager is Allocations {
         uint256 wadToSlash
     ) private returns (uint256 wadSlashed, uint256 shares) {
         require(wadToSlash != 0 && wadToSlash <= WAD, InvalidWadToSlash());
-        require(_sets[operatorSet.key()].strategies.contains(strategy), StrategyNotInOperatorSet());
+        require(_isInSetAt(operatorSet.key(), strategy, block.number), StrategyNotInOperatorSet());
         uint64 slashed = _takeMagnitude(operatorSet, operator, strategy, wadToSlash);
         if (slashed == 0) return (0, 0);
 

@@ -40,8 +40,28 @@ contract AllocationManagerView is AllocationStorage, IAllocationManagerViews {
         return _isSet(operatorSet.key());
     }
 
-    function getStrategiesInOperatorSet(OperatorSet calldata operatorSet) external view returns (address[] memory) {
-        return _sets[operatorSet.key()].strategies.values();
+    function getStrategiesInOperatorSet(OperatorSet calldata operatorSet)
+        external
+        view
+        returns (address[] memory strategies)
+    {
+        bytes32 key = operatorSet.key();
+        strategies = _sets[key].strategies.values();
+        uint256 count;
+        for (uint256 i = 0; i < strategies.length; i++) {
+            if (_isInSetAt(key, strategies[i], block.number)) strategies[count++] = strategies[i];
+        }
+        assembly ("memory-safe") {
+            mstore(strategies, count)
+        }
+    }
+
+    function getStrategyRemovalBlock(OperatorSet calldata operatorSet, address strategy)
+        external
+        view
+        returns (uint32)
+    {
+        return _sets[operatorSet.key()].removalBlock[strategy];
     }
 
     function getSlasher(OperatorSet calldata operatorSet) external view returns (address) {
@@ -232,7 +252,7 @@ contract AllocationManagerView is AllocationStorage, IAllocationManagerViews {
         view
         returns (uint64)
     {
-        if (!_sets[key].strategies.contains(strategy)) return 0;
+        if (!_isInSetAt(key, strategy, lastBlock)) return 0;
         (Allocation memory allocation,) = _allocationNow(operator, key, strategy);
         if (allocation.pendingDiff >= 0 || allocation.effectBlock > lastBlock) return allocation.currentMagnitude;
         return _magnitude(int128(uint128(allocation.currentMagnitude)) + allocation.pendingDiff);

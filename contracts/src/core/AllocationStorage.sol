@@ -35,6 +35,8 @@ abstract contract AllocationStorage is IAllocationManagerTypes, IAllocationConfi
         uint64 slashCount;
         EnumerableSet.AddressSet strategies;
         EnumerableSet.AddressSet members;
+        /// The block at which a strategy leaves; zero if it does not. It stays in `strategies` until taken off.
+        mapping(address strategy => uint32) removalBlock;
     }
 
     /// @dev `slashableUntil` is the last block at which an operator that left can be slashed.
@@ -107,6 +109,12 @@ abstract contract AllocationStorage is IAllocationManagerTypes, IAllocationConfi
 
     function _isSet(bytes32 key) internal view returns (bool) {
         return _sets[key].slasher != address(0);
+    }
+
+    function _isInSetAt(bytes32 key, address strategy, uint256 blockNumber) internal view returns (bool) {
+        SetInfo storage info = _sets[key];
+        uint32 removalBlock = info.removalBlock[strategy];
+        return info.strategies.contains(strategy) && (removalBlock == 0 || blockNumber < removalBlock);
     }
 
     function _slasherNow(bytes32 key) internal view returns (address) {

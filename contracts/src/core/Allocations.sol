@@ -118,7 +118,7 @@ abstract contract Allocations is Memberships {
         uint64 newMagnitude
     ) private returns (uint32 effectBlock) {
         uint64 removed = allocation.currentMagnitude - newMagnitude;
-        bool slashable = _isSlashableAt(operator, key, uint32(block.number)) && _sets[key].strategies.contains(strategy);
+        bool slashable = _isSlashableAt(operator, key, uint32(block.number)) && _isInSetAt(key, strategy, block.number);
         if (!slashable) {
             allocation.currentMagnitude = newMagnitude;
             _setEncumbered(operator, strategy, _encumbered[operator][strategy] - removed);
@@ -148,7 +148,9 @@ abstract contract Allocations is Memberships {
         _allocations[operator][key][strategy] = allocation;
         EnumerableSet.AddressSet storage strategies = _allocatedStrategies[operator][key];
         if (allocation.currentMagnitude != 0 || allocation.pendingDiff != 0) {
-            if (strategies.add(strategy)) _allocatedSets[operator].add(key);
+            if (!strategies.add(strategy)) return;
+            _allocatedSets[operator].add(key);
+            require(_allocatedSets[operator].length() <= SET_COUNT_MAX, TooManySets(SET_COUNT_MAX));
         } else if (strategies.remove(strategy) && strategies.length() == 0) {
             _allocatedSets[operator].remove(key);
         }

@@ -14,6 +14,8 @@ import {Snapshots} from "../libraries/Snapshots.sol";
 /// Rounding: the operator's shares are at least the sum of s x k / WAD x m / WAD over its stakers without any rounding, so they
 /// cover what the stakers can withdraw; what leaves them for the queue covers what the queue pays out (see `slashedQueue`).
 abstract contract DelegatedShares is IDelegationManager {
+    using Snapshots for Snapshots.FactorHistory;
+    using Snapshots for Snapshots.OperatorHistory;
     using Snapshots for Snapshots.QueueHistory;
 
     address public immutable strategyManager;
@@ -23,8 +25,8 @@ abstract contract DelegatedShares is IDelegationManager {
 
     mapping(address staker => address operator) public delegatedTo;
     mapping(address operator => mapping(address strategy => uint256)) public operatorShares;
-    /// @dev Zero stands for WAD.
-    mapping(address staker => mapping(address strategy => uint256)) private _depositScalingFactor;
+    mapping(address staker => Snapshots.OperatorHistory) private _delegations;
+    mapping(address staker => mapping(address strategy => Snapshots.FactorHistory)) private _depositScalingFactor;
     /// @dev Never falls; differences between two blocks say what was queued in between.
     mapping(address operator => mapping(address strategy => Snapshots.QueueHistory)) internal _queued;
 
@@ -106,8 +108,27 @@ abstract contract DelegatedShares is IDelegationManager {
     }
 
     function depositScalingFactor(address staker, address strategy) public view returns (uint256) {
-        uint256 k = _depositScalingFactor[staker][strategy];
-        return k == 0 ? WAD : k;
+        return _depositScalingFactor[staker][strategy].latest();
+    }
+
+    function delegatedToAtBlock(address staker, uint32 blockNumber) external view returns (address) {
+        _requirePast(blockNumber);
+        return _delegations[staker].atBlock(blockNumber);
+    }
+
+    function depositScalingFactorAtBlock(address staker, address strategy, uint32 blockNumber)
+        external
+        view
+        returns (uint256)
+    {
+        _requirePast(blockNumber);
+        return _depositScalingFactor[staker][strategy].atBlock(blockNumber);
+    }
+
+    /// @dev `operator` zero: the staker leaves.
+    function _setOperator(address staker, address operator) internal {
+        delegatedTo[staker] = operator;
+        _delegations[staker].push(operator);
     }
 
     /// @dev `operator` is zero for a staker that delegates to none; its factor moves all the same.
@@ -118,7 +139,7 @@ abstract contract DelegatedShares is IDelegationManager {
         uint256 k = depositScalingFactor(staker, strategy);
         uint256 newK = SlashingLib.scalingFactorAfter(k, prevShares, added, factor);
         require(newK != 0, InvalidDepositScalingFactor());
-        _depositScalingFactor[staker][strategy] = newK;
+        _depositScalingFactor[staker][strategy].push(newK);
         emit DepositScalingFactorUpdated(staker, strategy, newK);
         if (operator == address(0)) return;
         operatorShares[operator][strategy] += added;
@@ -134,8 +155,8 @@ abstract contract DelegatedShares is IDelegationManager {
         scaledShares = SlashingLib.mulWad(depositShares, depositScalingFactor(staker, strategy));
         worth = SlashingLib.mulWad(scaledShares, _maxMagnitude(operator, strategy));
         uint256 left = IStrategyManager(strategyManager).removeDepositShares(staker, strategy, depositShares);
-        if (left == 0 && _depositScalingFactor[staker][strategy] != 0) {
-            delete _depositScalingFactor[staker][strategy];
+        if (left == 0 && depositScalingFactor(staker, strategy) != WAD) {
+            _depositScalingFactor[staker][strategy].push(WAD);
             emit DepositScalingFactorUpdated(staker, strategy, WAD);
         }
         if (operator == address(0)) return (scaledShares, worth);
@@ -171,6 +192,11 @@ abstract contract DelegatedShares is IDelegationManager {
             (shares, entries) = (shares - sharesBefore, entries - entriesBefore);
         }
         shares = SlashingLib.mulWad(shares, maxMagnitude);
+    }
+
+    /// @dev A block that has not ended can still change.
+    function _requirePast(uint32 blockNumber) private view {
+        require(blockNumber < block.number, NotPast(blockNumber));
     }
 
     function _maxMagnitude(address operator, address strategy) internal view returns (uint64) {

@@ -111,6 +111,10 @@ contract DelegationManager is WithdrawalQueue, Pausable, Permissioned, EIP712 {
         return _domainSeparatorV4();
     }
 
+    function version() external pure returns (string memory) {
+        return "1.0.0";
+    }
+
     function calculateDelegationApprovalDigestHash(
         address staker,
         address operator,
@@ -140,13 +144,13 @@ contract DelegationManager is WithdrawalQueue, Pausable, Permissioned, EIP712 {
             emit StakerForceUndelegated(staker, operator);
         }
         roots = _queueAll(staker, operator);
-        delete delegatedTo[staker];
+        _setOperator(staker, address(0));
         emit StakerUndelegated(staker, operator);
     }
 
     /// @dev Each strategy enters with what the staker can withdraw now, as if it were deposited anew.
     function _delegate(address staker, address operator) private {
-        delegatedTo[staker] = operator;
+        _setOperator(staker, operator);
         emit StakerDelegated(staker, operator);
         (address[] memory strategies, uint256[] memory shares) = IStrategyManager(strategyManager).getDeposits(staker);
         for (uint256 i = 0; i < strategies.length; i++) {

@@ -75,15 +75,20 @@ contract KeyRegistrar is IKeyRegistrar, EIP712 {
         require(curveType != CurveType.NONE, OperatorSetNotConfigured());
         require(_currentKeyHashes[setKey][operator] == 0, OperatorAlreadyRegistered());
 
-        SpentKey memory spent = curveType == CurveType.ECDSA
-            ? _checkedECDSAKey(operator, operatorSet, keyData, signature)
-            : _checkedBN254Key(operator, operatorSet, keyData, signature);
-        bytes32 keyHash = _keyHash(curveType, keyData);
-        require(_spentKeys[keyHash].operator == address(0), KeyAlreadyRegistered());
+        _spend(operator, operatorSet, curveType, keyData, signature);
+    }
 
-        _spentKeys[keyHash] = spent;
-        _currentKeyHashes[setKey][operator] = keyHash;
-        emit KeyRegistered(operatorSet, operator, curveType, keyData);
+    function rotateKey(
+        address operator,
+        OperatorSet calldata operatorSet,
+        bytes calldata newKeyData,
+        bytes calldata signature
+    ) external onlyFor(operator) {
+        bytes32 setKey = operatorSet.key();
+        CurveType curveType = _curves[setKey];
+        require(_currentKeyHashes[setKey][operator] != 0, KeyNotFound(operatorSet, operator));
+        emit KeyDeregistered(operatorSet, operator, curveType);
+        _spend(operator, operatorSet, curveType, newKeyData, signature);
     }
 
     function deregisterKey(address operator, OperatorSet calldata operatorSet) external onlyFor(operator) {
@@ -208,6 +213,24 @@ contract KeyRegistrar is IKeyRegistrar, EIP712 {
 
     function version() external pure returns (string memory) {
         return "1.0.0";
+    }
+
+    /// @dev Makes a key nobody ever had the operator's current one in this set.
+    function _spend(
+        address operator,
+        OperatorSet calldata operatorSet,
+        CurveType curveType,
+        bytes calldata keyData,
+        bytes calldata signature
+    ) private {
+        SpentKey memory spent = curveType == CurveType.ECDSA
+            ? _checkedECDSAKey(operator, operatorSet, keyData, signature)
+            : _checkedBN254Key(operator, operatorSet, keyData, signature);
+        bytes32 keyHash = _keyHash(curveType, keyData);
+        require(_spentKeys[keyHash].operator == address(0), KeyAlreadyRegistered());
+        _spentKeys[keyHash] = spent;
+        _currentKeyHashes[operatorSet.key()][operator] = keyHash;
+        emit KeyRegistered(operatorSet, operator, curveType, keyData);
     }
 
     function _checkedECDSAKey(

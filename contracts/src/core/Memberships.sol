@@ -49,6 +49,7 @@ abstract contract Memberships is OperatorSets, Pausable {
         require(!_isSlashableAt(operator, key, uint32(block.number)), AlreadyMemberOfSet());
         _registrations[operator][key] = Registration({registered: true, slashableUntil: 0});
         _registeredSets[operator].add(key);
+        require(_registeredSets[operator].length() <= SET_COUNT_MAX, TooManySets(SET_COUNT_MAX));
         _sets[key].members.add(operator);
         emit OperatorAddedToOperatorSet(operator, operatorSet);
     }

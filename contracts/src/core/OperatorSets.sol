@@ -14,6 +14,8 @@ abstract contract OperatorSets is AllocationStorage, IAllocationManagerActions {
     using OperatorSetLib for OperatorSet;
 
     uint256 internal constant STRATEGY_COUNT_MAX = 32;
+    /// @dev Of one operator: sets it is in, and sets it allocates to.
+    uint256 internal constant SET_COUNT_MAX = 256;
 
     modifier onlyFor(address account) {
         require(_canCall(account), InvalidPermissions());
@@ -77,6 +79,25 @@ abstract contract OperatorSets is AllocationStorage, IAllocationManagerActions {
         _addStrategies(operatorSet, strategies);
     }
 
+    /// @dev The horizon is the deallocation delay: no table counts stake for longer.
+    function removeStrategiesFromOperatorSet(address avs, uint32 operatorSetId, address[] calldata strategies)
+        external
+        onlyFor(avs)
+    {
+        OperatorSet memory operatorSet = OperatorSet(avs, operatorSetId);
+        require(_isSet(operatorSet.key()), InvalidOperatorSet());
+        SetInfo storage info = _sets[operatorSet.key()];
+        _takeOffRemoved(operatorSet);
+        uint32 effectBlock = uint32(block.number) + DEALLOCATION_DELAY + 1;
+        for (uint256 i = 0; i < strategies.length; i++) {
+            require(info.strategies.contains(strategies[i]), StrategyNotInOperatorSet());
+            uint32 pending = info.removalBlock[strategies[i]];
+            require(pending == 0, StrategyRemovalPending(strategies[i], pending));
+            info.removalBlock[strategies[i]] = effectBlock;
+            emit StrategyRemovalScheduled(operatorSet, strategies[i], effectBlock);
+        }
+    }
+
     /// @dev Proposing the pending slasher again changes nothing, so it cannot restart the clock.
     function updateSlasher(OperatorSet calldata operatorSet, address slasher) external onlyFor(operatorSet.avs) {
         require(slasher != address(0), InputAddressZero());
@@ -111,12 +132,26 @@ abstract contract OperatorSets is AllocationStorage, IAllocationManagerActions {
     }
 
     function _addStrategies(OperatorSet memory operatorSet, address[] calldata strategies) private {
+        _takeOffRemoved(operatorSet);
         EnumerableSet.AddressSet storage set = _sets[operatorSet.key()].strategies;
         for (uint256 i = 0; i < strategies.length; i++) {
             require(set.add(strategies[i]), StrategyAlreadyInOperatorSet());
             emit StrategyAddedToOperatorSet(operatorSet, strategies[i]);
         }
         require(set.length() <= STRATEGY_COUNT_MAX, TooManyStrategies(STRATEGY_COUNT_MAX));
+    }
+
+    /// @dev Removal swaps the last strategy into the gap, so this walks from the end.
+    function _takeOffRemoved(OperatorSet memory operatorSet) private {
+        bytes32 key = operatorSet.key();
+        SetInfo storage info = _sets[key];
+        for (uint256 i = info.strategies.length(); i > 0; i--) {
+            address strategy = info.strategies.at(i - 1);
+            if (_isInSetAt(key, strategy, block.number)) continue;
+            info.strategies.remove(strategy);
+            delete info.removalBlock[strategy];
+            emit StrategyRemovedFromOperatorSet(operatorSet, strategy);
+        }
     }
 
     function _requireRecipient(address recipient) private pure {

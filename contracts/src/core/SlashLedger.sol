@@ -130,7 +130,9 @@ abstract contract SlashLedger is IStrategyManager, ReentrancyGuard {
         if (shares == 0) return 0;
         emit BurnOrRedistributableSharesDecreased(operatorSet, slashId, strategy, shares);
         address recipient = IAllocationManagerViews(allocationManager).getRedistributionRecipient(operatorSet);
-        amountOut = IStrategy(strategy).withdraw(recipient, IStrategy(strategy).underlyingToken(), shares);
+        uint256 slashBlock = _resolutionBlock[operatorSet.key()][slashId] - slashResolutionDelayBlocks;
+        IERC20 token = IStrategy(strategy).underlyingToken();
+        amountOut = IStrategy(strategy).withdrawSlashed(recipient, token, shares, slashBlock);
     }
 
     function _remove(bytes32 key, uint256 slashId, address strategy) private returns (uint256 shares) {

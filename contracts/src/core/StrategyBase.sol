@@ -58,12 +58,16 @@ contract StrategyBase is IStrategy, Pausable {
         onlyStrategyManager
         returns (uint256 amountOut)
     {
-        require(address(token) == address(underlyingToken), OnlyUnderlyingToken());
-        require(amountShares <= totalShares, WithdrawalAmountExceedsTotalDeposits());
-        amountOut = sharesToUnderlying(amountShares);
-        totalShares -= amountShares;
-        emit ExchangeRateEmitted(_rate(_balance() - amountOut));
-        token.safeTransfer(recipient, amountOut);
+        return _pay(recipient, token, amountShares);
+    }
+
+    /// @dev This vault holds nothing back.
+    function withdrawSlashed(address recipient, IERC20 token, uint256 amountShares, uint256)
+        external
+        onlyStrategyManager
+        returns (uint256 amountOut)
+    {
+        return _pay(recipient, token, amountShares);
     }
 
     /// @dev This vault refuses nobody.
@@ -110,6 +114,17 @@ contract StrategyBase is IStrategy, Pausable {
 
     /// @dev May refuse a deposit of `amount`, after which `balance` is held. This vault refuses none.
     function _beforeDeposit(uint256 amount, uint256 balance) internal view virtual {}
+
+    function _pay(address recipient, IERC20 token, uint256 amountShares) private returns (uint256 amountOut) {
+        require(address(token) == address(underlyingToken), OnlyUnderlyingToken());
+        require(amountShares <= totalShares, WithdrawalAmountExceedsTotalDeposits());
+        // When the token shrank, the virtual offset makes the last share worth a little more than there is.
+        uint256 balance = _balance();
+        amountOut = Math.min(sharesToUnderlying(amountShares), balance);
+        totalShares -= amountShares;
+        emit ExchangeRateEmitted(_rate(balance - amountOut));
+        token.safeTransfer(recipient, amountOut);
+    }
 
     function _pausableBits() internal pure override returns (uint256) {
         return 1 << PAUSED_DEPOSITS;

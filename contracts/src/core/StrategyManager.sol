@@ -147,6 +147,10 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
         return _domainSeparatorV4();
     }
 
+    function version() external pure returns (string memory) {
+        return "1.0.0";
+    }
+
     function calculateStrategyDepositDigestHash(
         address staker,
         address strategy,
@@ -162,11 +166,19 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
     function _deposit(address staker, address strategy, IERC20 token, uint256 amount) private returns (uint256 shares) {
         require(staker != address(0), StakerAddressZero());
         require(strategyIsWhitelistedForDeposit[strategy], StrategyNotWhitelisted());
-        token.safeTransferFrom(msg.sender, strategy, amount);
+        _pull(token, strategy, amount);
         shares = IStrategy(strategy).deposit(token, amount);
         uint256 prevShares = _addShares(staker, strategy, shares);
         emit Deposit(staker, strategy, shares);
         IDelegationManager(delegation).increaseDelegatedShares(staker, strategy, prevShares, shares);
+    }
+
+    /// @dev A strategy credits what it is told: a token that keeps a fee would make the other stakers pay it.
+    function _pull(IERC20 token, address strategy, uint256 amount) private {
+        uint256 before = token.balanceOf(strategy);
+        token.safeTransferFrom(msg.sender, strategy, amount);
+        uint256 received = token.balanceOf(strategy) - before;
+        require(received == amount, WrongAmountReceived(amount, received));
     }
 
     function _addShares(address staker, address strategy, uint256 shares) private returns (uint256 prevShares) {

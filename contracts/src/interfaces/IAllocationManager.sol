@@ -76,6 +76,10 @@ interface IAllocationManagerTypes {
     error SlashingCannotBePaused();
     /// @notice A set has at most `countMax` strategies, so that a slash always fits a block.
     error TooManyStrategies(uint256 countMax);
+    /// @notice An operator is in at most `countMax` sets and allocates to at most `countMax`, so that every walk over them ends.
+    error TooManySets(uint256 countMax);
+    /// @notice The strategy is on its way out already, and leaves at `effectBlock`.
+    error StrategyRemovalPending(address strategy, uint32 effectBlock);
     /// @notice The call leaves the registrar's hook less gas than it is promised.
     error InsufficientGasForHook(uint256 gasRequired);
     /// @notice The delays contradict each other; see the constructor.
@@ -98,6 +102,10 @@ interface IAllocationManagerTypes {
     event OperatorAddedToOperatorSet(address indexed operator, OperatorSet operatorSet);
     event OperatorRemovedFromOperatorSet(address indexed operator, OperatorSet operatorSet);
     event StrategyAddedToOperatorSet(OperatorSet operatorSet, address strategy);
+    /// @notice The strategy leaves the set at `effectBlock`; until then its stake is slashable as before.
+    event StrategyRemovalScheduled(OperatorSet operatorSet, address strategy, uint32 effectBlock);
+    /// @notice A strategy whose block had come was taken off the list.
+    event StrategyRemovedFromOperatorSet(OperatorSet operatorSet, address strategy);
     event SlasherUpdated(OperatorSet operatorSet, address slasher, uint32 effectBlock);
     /// @notice The registrar's deregistration hook failed. The operator has left all the same.
     event DeregistrationHookFailed(address indexed operator, address indexed avs, uint32[] operatorSetIds);
@@ -153,6 +161,9 @@ interface IAllocationManagerActions is IAllocationManagerTypes, IPausable {
         address[] calldata redistributionRecipients
     ) external;
     function addStrategiesToOperatorSet(address avs, uint32 operatorSetId, address[] calldata strategies) external;
+    /// @notice Makes strategies leave a set once the slashable horizon has passed: what a certificate counted until then stays
+    /// slashable until then. Also takes off the list what left before. Only the AVS.
+    function removeStrategiesFromOperatorSet(address avs, uint32 operatorSetId, address[] calldata strategies) external;
     /// @notice Changes the slasher after the configuration delay. Only the AVS.
     function updateSlasher(OperatorSet calldata operatorSet, address slasher) external;
 }
@@ -163,6 +174,8 @@ interface IAllocationManagerViews is IAllocationManagerTypes, IAllocationConfigu
     function getOperatorSetCount(address avs) external view returns (uint256);
     function isOperatorSet(OperatorSet calldata operatorSet) external view returns (bool);
     function getStrategiesInOperatorSet(OperatorSet calldata operatorSet) external view returns (address[] memory);
+    /// @notice The block at which the strategy leaves the set; zero if it does not.
+    function getStrategyRemovalBlock(OperatorSet calldata operatorSet, address strategy) external view returns (uint32);
     function getSlasher(OperatorSet calldata operatorSet) external view returns (address);
     /// @return The slasher to come and its block; zeros if none is pending.
     function getPendingSlasher(OperatorSet calldata operatorSet) external view returns (address, uint32);

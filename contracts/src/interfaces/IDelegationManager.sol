@@ -46,6 +46,8 @@ interface IDelegationManager is IPausable, IPermissioned {
     error InvalidPermissions();
     error InvalidSignature();
     error NotActivelyDelegated();
+    /// @notice Only blocks before this one are settled.
+    error NotPast(uint256 blockNumber);
     error OnlyAllocationManager();
     error OnlyStrategyManagerOrEigenPodManager();
     error OperatorNotRegistered();
@@ -125,6 +127,8 @@ interface IDelegationManager is IPausable, IPermissioned {
     function isDelegated(address staker) external view returns (bool);
     function isOperator(address operator) external view returns (bool);
     function delegatedTo(address staker) external view returns (address);
+    /// @notice The staker's operator at the end of a past block; zero for none.
+    function delegatedToAtBlock(address staker, uint32 blockNumber) external view returns (address);
     function delegationApprover(address operator) external view returns (address);
     function delegationApproverSaltIsSpent(address approver, bytes32 salt) external view returns (bool);
     function operatorShares(address operator, address strategy) external view returns (uint256);
@@ -161,6 +165,11 @@ interface IDelegationManager is IPausable, IPermissioned {
     function calculateWithdrawalRoot(Withdrawal calldata withdrawal) external pure returns (bytes32);
     /// @notice 1e18 means none.
     function depositScalingFactor(address staker, address strategy) external view returns (uint256);
+    /// @notice The factor at the end of a past block.
+    function depositScalingFactorAtBlock(address staker, address strategy, uint32 blockNumber)
+        external
+        view
+        returns (uint256);
     function minWithdrawalDelayBlocks() external view returns (uint32);
     function strategyManager() external view returns (address);
     function allocationManager() external view returns (address);

@@ -13,7 +13,7 @@ interface IKeyRegistrarTypes {
 }
 
 /// @title The signing keys of operators, one per operator and set. ABI as EigenLayer's.
-/// @notice A key's hash is spent once for ever, on one operator in one set: neither two sets nor two operators share a key, and a
+/// @notice A key can be rotated, never shared or reused: its hash is spent once for ever, on one operator in one set: neither two sets nor two operators share a key, and a
 /// key found in old evidence always leads to its operator.
 /// @dev ECDSA key data is a 20-byte address, its hash keccak256 of these; BN254 key data is 192 bytes
 /// (G1 x, y, then G2 x imaginary, x real, y imaginary, y real), its hash keccak256(G1 x || G1 y).
@@ -44,6 +44,16 @@ interface IKeyRegistrar is IKeyRegistrarTypes {
         address operator,
         OperatorSet calldata operatorSet,
         bytes calldata keyData,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Puts a fresh key in the place of the operator's present one, also while the set can slash the operator. Tables
+    /// made before keep the old key, and evidence against it keeps leading to the operator. Only the operator or its appointee.
+    /// @param signature Proof of possession of the new key, as for `registerKey`.
+    function rotateKey(
+        address operator,
+        OperatorSet calldata operatorSet,
+        bytes calldata newKeyData,
         bytes calldata signature
     ) external;
 

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title A vault of one token whose shares the StrategyManager keeps per staker.
-/// @dev Assumes of the token: no fee on transfer, no hooks, balances that never fall without a transfer. Rebasing up is fine.
+/// @dev Assumes of the token: no fee on transfer, which the StrategyManager refuses. Rebases are its stakers' gain and loss.
 interface IStrategy {
     error NewSharesZero();
     error OnlyStrategyManager();
@@ -22,6 +22,11 @@ interface IStrategy {
     function deposit(IERC20 token, uint256 amount) external returns (uint256 newShares);
     /// @notice Pays out `amountShares`. Only the StrategyManager. Rounds tokens down.
     function withdraw(address recipient, IERC20 token, uint256 amountShares) external returns (uint256 amountOut);
+    /// @notice As above for slashed stake, which a strategy may hold back longer than a staker's. Only the StrategyManager.
+    /// @param slashBlock The block of the slash.
+    function withdrawSlashed(address recipient, IERC20 token, uint256 amountShares, uint256 slashBlock)
+        external
+        returns (uint256 amountOut);
     /// @notice May refuse that `staker` gains shares. Only the StrategyManager.
     function beforeAddShares(address staker, uint256 shares) external;
     /// @notice May refuse that `staker` queues shares for withdrawal. Only the StrategyManager.

@@ -18,6 +18,8 @@ interface IStrategyManager is IPausable {
     error StakerAddressZero();
     error StrategyAlreadyInSlash();
     error StrategyNotWhitelisted();
+    /// @notice The token moved another amount than it was asked to, such as one that keeps a fee.
+    error WrongAmountReceived(uint256 expected, uint256 received);
     /// @notice The slash can be cleared from `resolutionBlock` on.
     error SlashNotResolved(uint256 resolutionBlock);
 

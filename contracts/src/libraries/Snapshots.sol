@@ -6,8 +6,9 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {WAD} from "./SlashingLib.sol";
 
 /// @title Histories by block number, for values that are asked for as of a past block.
-/// @dev The types differ in what they answer before their first entry: one for magnitudes, nothing for the queue.
+/// @dev The types differ in what they answer before their first entry: one for magnitudes and factors, nothing for the others.
 library Snapshots {
+    using Checkpoints for Checkpoints.Trace160;
     using Checkpoints for Checkpoints.Trace224;
     using Checkpoints for Checkpoints.Trace256;
 
@@ -19,6 +20,14 @@ library Snapshots {
     /// over at least 1e-18), the number of entries in the lower 32. Both only grow, so two of them subtract part by part.
     struct QueueHistory {
         Checkpoints.Trace256 trace;
+    }
+
+    struct FactorHistory {
+        Checkpoints.Trace256 trace;
+    }
+
+    struct OperatorHistory {
+        Checkpoints.Trace160 trace;
     }
 
     function push(MagnitudeHistory storage self, uint64 magnitude) internal {
@@ -34,6 +43,31 @@ library Snapshots {
     function atBlock(MagnitudeHistory storage self, uint32 blockNumber) internal view returns (uint64) {
         if (self.trace.length() == 0 || self.trace.at(0)._key > blockNumber) return WAD;
         return uint64(self.trace.upperLookupRecent(blockNumber));
+    }
+
+    /// @notice Keeps nothing when nothing changes: a staker that was never slashed has no history.
+    function push(FactorHistory storage self, uint256 factor) internal {
+        if (factor != latest(self)) self.trace.push(block.number, factor);
+    }
+
+    function latest(FactorHistory storage self) internal view returns (uint256) {
+        (bool exists,, uint256 factor) = self.trace.latestCheckpoint();
+        return exists ? factor : WAD;
+    }
+
+    /// @return The factor at the end of block `blockNumber`. A factor is never zero.
+    function atBlock(FactorHistory storage self, uint256 blockNumber) internal view returns (uint256) {
+        uint256 factor = self.trace.upperLookupRecent(blockNumber);
+        return factor == 0 ? WAD : factor;
+    }
+
+    function push(OperatorHistory storage self, address operator) internal {
+        self.trace.push(uint96(block.number), uint160(operator));
+    }
+
+    /// @return The operator at the end of block `blockNumber`; zero for none.
+    function atBlock(OperatorHistory storage self, uint256 blockNumber) internal view returns (address) {
+        return address(self.trace.upperLookupRecent(uint96(blockNumber)));
     }
 
     /// @notice Adds one entry.

@@ -141,8 +141,10 @@ contract CoreHandler is CoreFixture {
             params.wadsToSlash[i] = wad % 5 == 0 ? 1e18 : bound(wad, 1, 0.3e18);
             before[i] = allocationManager.getMaxMagnitude(params.operator, params.strategies[i]);
         }
+        vm.prank(allocationManager.getSlasher(set));
         (uint256 slashId, uint256[] memory shares) = allocationManager.slashOperator(set.avs, params);
         _recordSlash(set, slashId, params, shares, before);
+        _onSlash(where % SETS, params.operator);
     }
 
     function clearQueue(uint256 who, uint256 what, uint16 count) external {
@@ -172,13 +174,15 @@ contract CoreHandler is CoreFixture {
         roll(bound(blocks, 1, 700));
     }
 
-    function setAt(uint256 index) external view returns (OperatorSet memory) {
+    function setAt(uint256 index) public view returns (OperatorSet memory) {
         return _sets[index];
     }
 
     function core() external view returns (address, address, address) {
         return (address(strategyManager), address(delegationManager), address(allocationManager));
     }
+
+    function _onSlash(uint256 setIndex, address operator) internal virtual {}
 
     function _recordSlash(
         OperatorSet memory set,

@@ -35,6 +35,20 @@ contract ShareArithmeticTest is StakedFixture {
         assertLe(SlashingLib.withdrawable(s + d, newK, f), worth + d);
     }
 
+    /// @dev The worst drift, always against the staker: two shares, one of the staker's worth, and its 1e-18th part for each of the
+    /// two divisions that make the factor.
+    function testFuzz_the_drift_of_a_deposit_is_bounded(uint256 s, uint256 f0, uint256 d, uint256 f) public pure {
+        (s, d) = (bound(s, 1, 1e37), bound(d, 1, 1e37));
+        f0 = bound(f0, 1, ONE);
+        f = bound(f, 1, f0);
+        uint256 k = SlashingLib.scalingFactorAfter(ONE, 0, s, f0);
+        uint256 before = SlashingLib.withdrawable(s, k, f);
+        uint256 newK = SlashingLib.scalingFactorAfter(k, s, d, f);
+        uint256 afterwards = newK == 0 ? 0 : SlashingLib.withdrawable(s + d, newK, f);
+        assertLe(afterwards, before + d);
+        assertLe(before + d - afterwards, 2 * ((s + d) / ONE) + 4);
+    }
+
     function testFuzz_a_first_deposit_forgives_earlier_slashes(uint256 d, uint256 f) public pure {
         (d, f) = (bound(d, 1, SHARES_MAX), bound(f, 1, ONE));
         uint256 k = SlashingLib.scalingFactorAfter(ONE, 0, d, f);
