@@ -5,6 +5,7 @@ mod acceptance;
 mod adversaries;
 mod collector;
 mod executor_lies;
+mod fees;
 mod gateway_lies;
 mod machines;
 mod observing;
