@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
@@ -23,6 +25,9 @@ const CALL_GRACE: Duration = Duration::from_secs(10);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The most bytes of a receipt: the largest output in hexadecimal, with its proofs.
 const RECEIPT_BYTES_MAX: usize = (128 << 20) + (4 << 20);
+
+/// Apps that are remembered to be free; beyond, all are forgotten.
+const FREE_MAX: usize = 1_024;
 
 /// What a caller may choose about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,8 @@ impl SignedCall {
 pub struct Client {
     http: Http,
     domain: Domain,
+    /// Apps that asked for no fee when they were last asked: their calls name none, without another request.
+    free: Arc<Mutex<BTreeSet<B256>>>,
 }
 
 impl Client {
@@ -80,7 +87,7 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidUrl`]; nothing is sent yet.
     pub fn new(gateway: &str, domain: Domain) -> Result<Self, Error> {
-        Ok(Self { http: Http::new(gateway)?, domain })
+        Ok(Self { http: Http::new(gateway)?, domain, free: Arc::default() })
     }
 
     /// The gateway that an account registered on chain; see [`vouch_chain::Network::endpoint`]. `private`: it may lie in a
@@ -89,7 +96,7 @@ impl Client {
     /// # Errors
     /// [`Error::Endpoint`] when the registered url may not be called.
     pub fn pinned(gateway: &Endpoint, domain: Domain, private: bool) -> Result<Self, Error> {
-        Ok(Self { http: Http::pinned(gateway, private)?, domain })
+        Ok(Self { http: Http::pinned(gateway, private)?, domain, free: Arc::default() })
     }
 
     /// The gateway's address.
@@ -174,11 +181,45 @@ impl Client {
         signer: &PrivateKeySigner,
         options: &CallOptions,
     ) -> Result<Receipt, Error> {
-        let request = self.request(app, program, payload, signer, options).await?;
-        let signed = SignedCall::sign(request, payload, &self.domain, signer)?;
         // Once the deadline has passed, asking again only hides why there was no answer.
         let patience = options.patience.min(Duration::from_secs(options.deadline_seconds));
-        self.send_patiently(&signed, patience).await
+        let was_free = options.max_fee.is_none() && self.lock_free().contains(&app);
+        let request = self.request(app, program, payload, signer, options).await?;
+        let signed = SignedCall::sign(request, payload, &self.domain, signer)?;
+        let answer = self.send_patiently(&signed, patience).await;
+        if !was_free || answer.is_ok() {
+            return answer;
+        }
+        // It may have named a price since. What was refused for that did not run, and may be signed for anew.
+        self.lock_free().remove(&app);
+        let unpaid =
+            |error: &Error| error.problem().is_some_and(|problem| problem.code == ProblemCode::PaymentRequired);
+        if !answer.as_ref().is_err_and(unpaid) {
+            return answer;
+        }
+        let request = self.request(app, program, payload, signer, options).await?;
+        self.send_patiently(&SignedCall::sign(request, payload, &self.domain, signer)?, patience).await
+    }
+
+    /// What the client agrees to owe with its next call; asked for once of an app that is free.
+    async fn max_fee(&self, app: B256, client: Address, payload_bytes: usize) -> Result<U256, Error> {
+        if self.lock_free().contains(&app) {
+            return Ok(U256::ZERO);
+        }
+        let standing = self.fees(app, client).await?;
+        if standing.per_call.is_zero() && standing.per_page.is_zero() {
+            let mut free = self.lock_free();
+            if free.len() >= FREE_MAX {
+                free.clear();
+            }
+            free.insert(app);
+        }
+        Ok(standing.max_fee(payload_bytes))
+    }
+
+    /// Every change under this lock is complete before anything that could panic.
+    fn lock_free(&self) -> MutexGuard<'_, BTreeSet<B256>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request of `signer` with a random nonce and the gateway's time, not yet signed.
@@ -193,7 +234,7 @@ impl Client {
         // One after the other would make every call wait twice.
         let max_fee = async {
             match options.max_fee {
-                None => Ok(self.fees(app, signer.address()).await?.max_fee(payload.len())),
+                None => self.max_fee(app, signer.address(), payload.len()).await,
                 Some(named) => Ok(named),
             }
         };

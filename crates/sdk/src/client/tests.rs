@@ -22,14 +22,70 @@ async fn gateway(status: u16, body: Vec<u8>, count: usize) -> Client {
     Client::new(&url, DOMAIN).unwrap()
 }
 
+/// A gateway whose apps are free and which wants to be paid all the same; the first lines of what it is asked.
+async fn two_minded_gateway() -> (Client, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let lines = Arc::clone(&asked);
+    let zero = U256::ZERO;
+    let free = FeeStanding { token: None, per_call: zero, per_page: zero, owed: zero, unpaid: zero, available: zero };
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let question = read(&mut stream).await;
+            let line = String::from_utf8_lossy(&question).lines().next().unwrap().to_owned();
+            let (status, body) = match () {
+                () if line.contains("/fees") => (200, serde_json::to_vec(&free).unwrap()),
+                () if line.contains("/clock") => (
+                    200,
+                    serde_json::to_vec(&Clock { time: 1_000, finalized_block: 1, finalized_timestamp: 1_000 }).unwrap(),
+                ),
+                () => (402, serde_json::to_vec(&Problem::new(ProblemCode::PaymentRequired, "")).unwrap()),
+            };
+            lines.lock().unwrap().push(line);
+            reply(stream, status, &body).await;
+        }
+    });
+    (Client::new(&url, DOMAIN).unwrap(), asked)
+}
+
+#[tokio::test]
+async fn a_free_app_is_asked_for_its_price_once_and_again_when_it_wants_to_be_paid() {
+    let (gateway, asked) = two_minded_gateway().await;
+    let signer = PrivateKeySigner::from_bytes(&B256::repeat_byte(2)).unwrap();
+    let call = async |gateway: &Client| {
+        let options = CallOptions::default();
+        gateway.call(B256::repeat_byte(1), B256::repeat_byte(3), PAYLOAD, &signer, &options).await.unwrap_err()
+    };
+    let count = |part: &str| asked.lock().unwrap().iter().filter(|line| line.contains(part)).count();
+    assert_eq!(call(&gateway).await.problem().unwrap().code, ProblemCode::PaymentRequired);
+    assert_eq!((count("/fees"), count("POST")), (1, 1));
+    assert_eq!(call(&gateway.clone()).await.problem().unwrap().code, ProblemCode::PaymentRequired);
+    assert_eq!(
+        (count("/fees"), count("POST")),
+        (2, 3),
+        "asked again after the refusal alone, and signed for once more"
+    );
+}
+
 /// Reads one request to its end and answers it.
 async fn answer(mut stream: TcpStream, status: u16, body: &[u8]) {
+    read(&mut stream).await;
+    reply(stream, status, body).await;
+}
+
+async fn read(stream: &mut TcpStream) -> Vec<u8> {
     let (mut asked, mut part) = (Vec::new(), vec![0; 65_536]);
     while !is_whole(&asked) {
         let read = stream.read(&mut part).await.unwrap();
         assert_ne!(read, 0, "the client went away in the middle of its request");
         asked.extend_from_slice(&part[..read]);
     }
+    asked
+}
+
+async fn reply(mut stream: TcpStream, status: u16, body: &[u8]) {
     let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     // A client that has read enough closes the connection.
     let _closed = stream.write_all(&[head.as_bytes(), body].concat()).await;

@@ -6,6 +6,7 @@ mod adversaries;
 mod censored;
 mod collector;
 mod executor_lies;
+mod fees;
 mod gateway_change;
 mod gateway_lies;
 mod machines;

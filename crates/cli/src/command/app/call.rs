@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alloy_primitives::{B256, hex};
+use alloy_primitives::{B256, U256, hex};
 use serde_json::json;
 use vouch_api::{PAYLOAD_BYTES_MAX, Receipt, TraceParent};
 use vouch_sdk::{CallOptions, Client, VerifiedReceipt};
@@ -38,6 +38,10 @@ pub struct Arguments {
     /// The block whose randomness the program sees; 0 for none
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed_block: u64,
+    /// Everything that you agree to owe the app with this call, in the smallest unit of its fee token (default: what you
+    /// owe already by the gateway's word, and this call's fee)
+    #[arg(long, value_name = "AMOUNT")]
+    max_fee: Option<U256>,
     /// The trace that the call belongs to, as W3C's header `traceparent`
     #[arg(long, env = "TRACEPARENT", value_name = "TRACEPARENT")]
     traceparent: Option<TraceParent>,
@@ -75,7 +79,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
         deadline_seconds: arguments.deadline,
         patience: Duration::from_secs(arguments.patience),
         seed_block: arguments.seed_block,
-        max_fee: None,
+        max_fee: arguments.max_fee,
     };
     let receipt = client.call(target.app, program, &payload, &signer, &options).await;
     let receipt = receipt.map_err(|error| context.gateway_failure(error))?;
