@@ -12,6 +12,7 @@
 
 mod aggregate;
 mod certified;
+mod debts;
 mod funds;
 mod header;
 mod proposal;
@@ -226,6 +227,7 @@ impl Executor {
                 Call::Batch(hash) => certified::batch(&inner, hash).await,
                 Call::Slots(call) => certified::slots(&inner, call).await,
                 Call::Data(hash) => certified::data(&inner, hash).await,
+                Call::Owed(call) => debts::owed(&inner, *call).await,
             }
         };
         answer.instrument(span).await.unwrap_or_else(|refusal| {
@@ -314,6 +316,7 @@ fn about(call: &Call) -> (&'static str, Option<Batch>, Span) {
         Call::Batch(_) => ("batch", None, Span::none()),
         Call::Slots(_) => ("slots", None, Span::none()),
         Call::Data(_) => ("data", None, Span::none()),
+        Call::Owed(_) => ("owed", None, Span::none()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! states it: one charge settles all before it. A call runs only if the client has signed for its fee and can pay it.
 
 pub mod book;
+pub mod debts;
 
 use std::collections::BTreeMap;
 

@@ -14,6 +14,7 @@ pub mod agreement;
 mod billing;
 mod bills;
 pub mod callers;
+mod debts;
 mod forced;
 mod members;
 mod pipeline;
@@ -45,6 +46,7 @@ use crate::machine::Machine;
 use crate::observe::Observed;
 use crate::wire::{Answer, Call, Refusal, SignedRequest};
 pub use billing::{ClientStanding, DueCharge};
+use debts::Unknown;
 use queue::Limits;
 use receipt::Receipt;
 use shared::{Admitted, Shared};
@@ -258,9 +260,18 @@ impl Gateway {
         Ok(record.map(|record| self.shared.store.with_signers(record)).transpose()?)
     }
 
-    /// How a client stands with an app: what it must have signed for and can pay before its next call is let in. Blocks.
-    pub fn standing(&self, app: AppId, client: Address) -> Result<ClientStanding, CallError> {
-        self.shared.standing(app, client).map_err(|error| CallError::Gateway(error.to_string()))
+    /// How a client stands with an app: what it must have signed for and can pay before its next call is let in. Asks
+    /// executors where this gateway's own count has a gap.
+    pub async fn standing(&self, app: AppId, client: Address) -> Result<ClientStanding, CallError> {
+        self.shared.learn_standing(app, client).await.map_err(|why| match why {
+            Unknown::TooFewAnswers => CallError::NotReady("too few executors say what the client owes"),
+            Unknown::Busy => CallError::Busy,
+            Unknown::Failed => CallError::Gateway(why.to_string()),
+        })?;
+        let shared = Arc::clone(&self.shared);
+        let found = self.shared.machine.blocking(move || shared.standing(app, client)).await;
+        let internal = |error: &dyn std::fmt::Display| CallError::Gateway(error.to_string());
+        found.map_err(|error| internal(&error))?.map_err(|error| internal(&error))
     }
 
     /// The charges that the fee vault has not paid yet, the newest of each client at or below `cursor` (the registry's).

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, Origin, ProgramId, Request, RequestId};
 
 use crate::evidence::SignedHeader;
+use crate::fees::debts::{OwedAnswer, OwedCall};
 use crate::lane::LaneKey;
 
 /// The version of every body.
@@ -62,6 +63,8 @@ pub enum Call {
     Slots(SlotsCall),
     /// What a batch that was signed here, certified or not, was proposed with.
     Data(BatchHash),
+    /// What clients owe, for a gateway that does not know it (any more).
+    Owed(Box<OwedCall>),
 }
 
 /// The answer to a [`Call`].
@@ -76,6 +79,7 @@ pub enum Answer {
     /// Ascending by sequence, each with the signature of the gateway that proposed it.
     Slots(Vec<SignedHeader>),
     Data(Option<BatchContent>),
+    Owed(Box<OwedAnswer>),
 }
 
 /// A request as its client sent it.
@@ -400,6 +404,7 @@ impl Call {
                 }
             }
             Self::Certify(call) => within("signatures", call.signatures.len(), 1, SIGNATURES_MAX),
+            Self::Owed(call) => within("clients", call.question.clients.len(), 1, REQUESTS_PER_BATCH_MAX),
             Self::Held(_) | Self::Batch(_) | Self::Slots(_) | Self::Data(_) => Ok(()),
         }
     }
@@ -430,6 +435,7 @@ impl Answer {
                 within("batch data", content.data.len(), 1, BODY_BYTES_MAX)?;
                 within("debts", content.owed.len(), 0, REQUESTS_PER_BATCH_MAX)
             }
+            Self::Owed(answer) => within("debts", answer.list.debts.len(), 1, REQUESTS_PER_BATCH_MAX),
             Self::Signature(_) | Self::Kept | Self::Batch(None) | Self::Data(None) | Self::Refused(_) => Ok(()),
         }
     }

@@ -145,6 +145,7 @@ impl Finish<'_> {
         let header = &self.signed.header;
         let fetch = Fetch {
             machine: &self.inner.machine,
+            chain: &self.inner.chain,
             peers: self.inner.peers.as_ref(),
             srs: &self.inner.srs,
             answers: self.answers,

@@ -13,6 +13,7 @@ use redb::{TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use vouch_core::{Batch, BatchHash, Charge, Request, RequestId};
 
+use super::debts::Debt;
 use super::{Deposit, Price};
 use crate::lane::{LaneKey, LaneState};
 use crate::store::{Error, Store, encode};
@@ -101,6 +102,8 @@ pub struct Draft {
     owed: Vec<U256>,
     /// What the gateway says that they owed, where somebody else drafts.
     stated: Option<Vec<U256>>,
+    /// What executors say that they owed, where the own count has a gap.
+    heard: BTreeMap<Address, U256>,
 }
 
 impl Draft {
@@ -120,14 +123,21 @@ impl Draft {
                 vacant.insert(read(store, &client_key(lane, client))?.unwrap_or_default());
             }
         }
-        let (running, owed) = (Vec::new(), Vec::new());
-        Ok(Self { lane, sequence, through: parent.sequence, thread, histories, running, owed, stated: None })
+        let (running, owed, heard) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Ok(Self { lane, sequence, through: parent.sequence, thread, histories, running, owed, stated: None, heard })
     }
 
     /// Takes the gateway's word for what clients owed before, as far as it does not contradict what is known here.
     #[must_use]
     pub fn on_the_word_of(mut self, stated: &[U256]) -> Self {
         self.stated = Some(stated.to_vec());
+        self
+    }
+
+    /// Takes the executors' word where the own count has a gap; never for less than is known here.
+    #[must_use]
+    pub fn with_heard(mut self, heard: BTreeMap<Address, U256>) -> Self {
+        self.heard = heard;
         self
     }
 
@@ -167,7 +177,10 @@ impl Draft {
     fn owed_before(&self, client: Address, at_least: U256) -> Result<U256, Refusal> {
         let history = self.histories.get(&client).cloned().unwrap_or_default();
         let (known, exact) = self.thread.owed(&history, self.through);
-        let Some(stated) = &self.stated else { return Ok(if exact { known } else { known.max(at_least) }) };
+        let Some(stated) = &self.stated else {
+            let heard = self.heard.get(&client).copied().unwrap_or_default();
+            return Ok(if exact { known } else { known.max(at_least).max(heard) });
+        };
         let said = stated.get(self.owed.len()).copied().unwrap_or_default();
         let holds = if exact { said == known } else { said >= known };
         if holds { Ok(said) } else { Err(Refusal::WrongOwed { client, stated: said, known }) }
@@ -197,6 +210,23 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// What each of the clients owed behind `parent`, as far as it is counted here.
+pub fn debts(
+    store: &Store,
+    lane: LaneKey,
+    parent: &Parent,
+    clients: impl IntoIterator<Item = Address>,
+) -> Result<Vec<Debt>, Error> {
+    let mut thread: Thread = read(store, &lane.key())?.unwrap_or_default();
+    thread.follow(parent, parent.sequence.saturating_add(1));
+    let debt = |client| {
+        let history: History = read(store, &client_key(lane, client))?.unwrap_or_default();
+        let (total, exact) = thread.owed(&history, parent.sequence);
+        Ok(Debt { total, exact })
+    };
+    clients.into_iter().map(debt).collect()
 }
 
 /// The newest total of a client on a lane that is counted here; zero if there is none.

@@ -6,6 +6,7 @@ use vouch_core::{AppId, Batch, BatchData, Charge, Entry, Request, RequestId, Ver
 use super::round::AgreedCall;
 use super::shared::Shared;
 use super::signing::{BuildError, Frame};
+use super::slot::NextSlot;
 use super::{CallError, store::SlotRecord};
 use crate::fees::book::{self, Draft, Parent};
 use crate::fees::{Deposit, Price, Standing};
@@ -49,7 +50,7 @@ impl Shared {
     pub fn standing(&self, app: AppId, client: Address) -> Result<ClientStanding, crate::store::Error> {
         let deposit = self.chain.deposit(app, client);
         let lanes = self.own_lanes().filter(|lane| lane.app == app);
-        let owed = lanes.map(|lane| Ok((lane.lane, book::newest_total(self.store.fees(), lane, client)?)));
+        let owed = lanes.map(|lane| Ok((lane.lane, self.newest_total(lane, client)?)));
         let owed = owed.collect::<Result<Vec<_>, crate::store::Error>>()?;
         let standing = Standing::of(owed, &deposit).plus(self.callers.bills.sum((app, client)));
         Ok(ClientStanding { price: self.chain.price(app, self.chain.clock()), deposit, standing })
@@ -73,8 +74,9 @@ impl Shared {
             return Ok(Bill { calls: agreed.iter().collect(), fees_root: B256::ZERO, draft: None });
         };
         let clients = agreed.iter().map(|call| call.waiting.signed.request.client);
-        let parent = self.parent_of(frame);
-        let mut draft = Draft::start(self.store.fees(), frame.lane, frame.slot.sequence, &parent, clients)?;
+        let parent = self.parent_of(frame.lane, &frame.slot);
+        let draft = Draft::start(self.store.fees(), frame.lane, frame.slot.sequence, &parent, clients)?;
+        let mut draft = draft.with_heard(self.debts.heard(frame.lane, frame.slot.parent));
         let (mut calls, mut charges) = (Vec::new(), Vec::new());
         for call in agreed {
             match self.charge(&mut draft, &price, call) {
@@ -98,13 +100,14 @@ impl Shared {
         draft.charge(call.waiting.id, &signed.request, fee, &deposit)
     }
 
-    fn parent_of(&self, frame: &Frame) -> Parent {
-        let header = frame.slot.parent_header.as_ref();
-        let tip = || self.chain.lane(frame.lane).map_or(0, |lane| lane.tip_sequence);
+    /// The batch that a slot's batch is drafted on.
+    pub fn parent_of(&self, lane: LaneKey, slot: &NextSlot) -> Parent {
+        let header = slot.parent_header.as_ref();
+        let tip = || self.chain.lane(lane).map_or(0, |lane| lane.tip_sequence);
         let sequence = header.map_or_else(tip, |header| header.sequence);
         let unpriced =
             header.is_some_and(|header| self.chain.price(header.app, u64::from(header.reference_timestamp)).is_none());
-        Parent { sequence, hash: frame.slot.parent, unpriced }
+        Parent { sequence, hash: slot.parent, unpriced }
     }
 
     /// The newest charge at or below `cursor` of every client of the lane that is not settled yet.

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::sync::mpsc;
 use tracing::{Instrument, Span, debug_span};
-use vouch_core::{Batch, RequestId};
+use vouch_core::{Batch, Origin, RequestId};
 
+use super::debts::Unknown;
 use super::forced::{self, Forced};
 use super::members::Members;
 use super::queue::{Queue, Waiting};
@@ -419,6 +420,12 @@ impl Pipeline {
                 let requests = proposal.record.requests;
                 requests.into_iter().for_each(|request| self.shared.fail(request, CallError::Moved { gateway }));
             }
+            Some(Err((BuildError::DebtsUnknown(why), agreed))) => {
+                tracing::warn!(lane = %self.lane, %why, "gateway.batch.build");
+                // Entries of the forced inbox are still in it.
+                let calls = agreed.into_iter().map(|call| call.waiting);
+                self.rest(calls.filter(|call| call.signed.origin() == Origin::Signed).collect());
+            }
             Some(Err((error, agreed))) => {
                 tracing::error!(lane = %self.lane, %error, "gateway.batch.build failed");
                 let failure = CallError::Gateway(error.to_string());
@@ -466,6 +473,9 @@ impl Pipeline {
 
 /// Builds and reserves, then sees the batch certified.
 async fn build_and_certify(shared: Arc<Shared>, members: Members, frame: Frame, agreed: Vec<AgreedCall>) -> Signed {
+    if let Err(unknown) = learn_debts(&shared, &members, &frame, &agreed).await {
+        return Err((unknown.into(), agreed));
+    }
     let builder = Arc::clone(&shared);
     let built = shared.machine.blocking(move || {
         let built = signing::build(&builder, frame, &agreed);
@@ -473,6 +483,20 @@ async fn build_and_certify(shared: Arc<Shared>, members: Members, frame: Frame, 
     });
     let proposal = built.await.unwrap_or_else(|panic| Err((BuildError::Panicked(panic.to_string()), Vec::new())))?;
     Ok(certify(shared, members, proposal, true).await)
+}
+
+/// Learns what the calls' clients owe, where the batch will charge them and this gateway does not know it.
+async fn learn_debts(
+    shared: &Arc<Shared>,
+    members: &Members,
+    frame: &Frame,
+    agreed: &[AgreedCall],
+) -> Result<(), Unknown> {
+    if shared.chain.price(frame.lane.app, u64::from(frame.reference_timestamp)).is_none() {
+        return Ok(());
+    }
+    let clients = agreed.iter().map(|call| call.waiting.signed.request.client).collect();
+    shared.learn_debts(frame.lane, &frame.slot, members, clients).await
 }
 
 /// Collects signatures, then stores the certificate and answers the callers.

@@ -10,6 +10,7 @@ use vouch_coding::Srs;
 use vouch_core::{AppId, Batch, BatchHash, ProgramId, RequestId, VerifiedCertificate, ecdsa};
 
 use super::callers::Callers;
+use super::debts::Debts;
 use super::members::Members;
 use super::pipeline::Pipeline;
 use super::posting::Posting;
@@ -45,6 +46,7 @@ pub struct Shared {
     pub store: Arc<GatewayStore>,
     pub standings: Standings<GatewayMemory>,
     pub callers: Callers,
+    pub debts: Debts,
     pub posting: Posting,
     key: [u8; 32],
     /// Of the domain under which clients sign.
@@ -121,6 +123,7 @@ impl Shared {
             separator,
             wishes,
             callers,
+            debts: Debts::default(),
             posting: Posting::default(),
             lanes,
             started,
@@ -142,6 +145,11 @@ impl Shared {
 
     pub fn sign(&self, header: &Batch) -> Result<EcdsaSignatureBytes, ecdsa::Error> {
         ecdsa::sign(header.hash().0, &self.key).map(EcdsaSignatureBytes::from)
+    }
+
+    /// What this gateway's signatures are made with.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
     }
 
     pub async fn call(&self, to: Signer, body: Bytes, timeout: Duration) -> Result<Answer, PeerError> {
@@ -411,7 +419,7 @@ impl Shared {
             Call::Held(Signer::Gateway(_)) => Ok(Answer::Held(Vec::new())),
             Call::Batch(hash) => self.batch(*hash).map(|batch| Answer::Batch(batch.map(Box::new))),
             Call::Data(hash) => self.content(*hash).map(Answer::Data),
-            Call::Execute(_) | Call::Propose(_) | Call::Certify(_) | Call::Slots(_) => {
+            Call::Execute(_) | Call::Propose(_) | Call::Certify(_) | Call::Slots(_) | Call::Owed(_) => {
                 Ok(Answer::Refused(Refusal::Malformed("this is a gateway".into())))
             }
         };

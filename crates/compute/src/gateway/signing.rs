@@ -65,6 +65,8 @@ pub enum BuildError {
     Coding(#[from] vouch_coding::Error),
     #[error("the slot is reserved already")]
     SlotTaken,
+    #[error(transparent)]
+    DebtsUnknown(#[from] super::debts::Unknown),
     #[error("no call of the batch is paid for any more")]
     NothingPaid,
     #[error("building it panicked: {0}")]
@@ -134,6 +136,7 @@ pub fn build(shared: &Shared, frame: Frame, agreed: &[AgreedCall]) -> Result<Pro
         return Err(BuildError::SlotTaken);
     }
     record.requests.iter().for_each(|id| shared.callers.bills.close(*id));
+    shared.debts.follow(&record.header, agreed.iter().map(|call| call.waiting.signed.request.client));
     let owed = bill.draft.map_or_else(Vec::new, |draft| draft.owed().to_vec());
     Ok(Proposal { record, data: data.into(), owed })
 }
@@ -258,6 +261,7 @@ impl Collector {
         let operator = self.members.operator(index);
         let header = &self.proposal.record.header;
         shared.tell(Event::SignatureRefused { operator, header, refusal: &refusal });
+        shared.debts.refused(header, operator, &refusal);
         self.tell(shared, index, &Said::RefusedToSign(refusal));
     }
 

@@ -41,20 +41,26 @@ pub struct Limits {
     pub skip_margin: u64,
 }
 
-/// The slot behind `last` (the newest one this gateway reserved), or behind the registry's cursor where that is further.
+/// The slot behind `last` (the newest one this gateway reserved), or behind the registry's cursor where that is further;
+/// whether or not it can be filled now.
+pub fn behind(last: Option<&Batch>, lane: &LaneState) -> NextSlot {
+    // The header goes along even when the parent is the registry's tip: an executor whose finalized view lags needs it.
+    let follows =
+        |last: &&Batch| last.sequence > lane.cursor || (last.sequence == lane.cursor && last.hash() == lane.tip);
+    match last.filter(follows) {
+        Some(last) => NextSlot { sequence: last.sequence + 1, parent: last.hash(), parent_header: Some(last.clone()) },
+        None => NextSlot { sequence: lane.cursor + 1, parent: lane.tip, parent_header: None },
+    }
+}
+
+/// [`behind`], if it can be filled now.
 pub fn next_slot(last: Option<&Batch>, lane: &LaneState, limits: Limits) -> Result<NextSlot, Blocked> {
     let floor = match limits.standing {
         Standing::Clear => 0,
         Standing::Floor(floor) => floor,
         Standing::Asking { .. } | Standing::Waiting { .. } => return Err(Blocked::NotReady),
     };
-    // The header goes along even when the parent is the registry's tip: an executor whose finalized view lags needs it.
-    let follows =
-        |last: &&Batch| last.sequence > lane.cursor || (last.sequence == lane.cursor && last.hash() == lane.tip);
-    let slot = match last.filter(follows) {
-        Some(last) => NextSlot { sequence: last.sequence + 1, parent: last.hash(), parent_header: Some(last.clone()) },
-        None => NextSlot { sequence: lane.cursor + 1, parent: lane.tip, parent_header: None },
-    };
+    let slot = behind(last, lane);
     if lane.skip_ends_at.is_some_and(|ends_at| limits.now.saturating_add(limits.skip_margin) >= ends_at) {
         return Err(Blocked::SkipEnds);
     }

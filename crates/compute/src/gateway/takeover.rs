@@ -102,6 +102,7 @@ async fn adopt(
         }
         let fetch = Fetch {
             machine: &shared.machine,
+            chain: &shared.chain,
             peers: shared.peers.as_ref(),
             srs: &shared.srs,
             answers,

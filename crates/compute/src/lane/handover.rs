@@ -17,11 +17,12 @@ use std::time::Duration;
 use alloy_primitives::U256;
 use futures::future::join_all;
 use vouch_coding::{DataCommitment, Srs};
-use vouch_core::{Batch, BatchData, BatchHash, OperatorId, table};
+use vouch_core::{Batch, BatchData, BatchHash, Charge, Entry, OperatorId, table};
 
 use super::chain::{ChainView, Peers, Table};
 use super::{LaneKey, LaneState};
 use crate::evidence::SignedHeader;
+use crate::fees::book;
 use crate::machine::Machine;
 use crate::wire::{Answer, BatchContent, Call, Opening, SLOTS_MAX, Signer, SlotsCall};
 
@@ -256,6 +257,7 @@ fn is_of_lane(chain: &dyn ChainView, lane: LaneKey, state: &LaneState, signed: &
 /// A way to the data of batches that executors hold.
 pub struct Fetch<'a> {
     pub machine: &'a Machine,
+    pub chain: &'a Arc<dyn ChainView>,
     pub peers: &'a dyn Peers,
     pub srs: &'a Arc<Srs>,
     /// Says who holds what.
@@ -273,15 +275,30 @@ impl Fetch<'_> {
             let body = Call::Data(header.hash()).encode().into();
             let Ok(answer) = self.peers.call(Signer::Operator(operator), body, self.timeout).await else { continue };
             let Ok(Answer::Data(Some(content))) = Answer::decode(&answer) else { continue };
-            let (srs, header) = (Arc::clone(self.srs), header.clone());
-            let checked =
-                self.machine.blocking(move || Some((opening_of(&srs, &header, &content.data)?, content))).await;
+            let (srs, chain, header) = (Arc::clone(self.srs), Arc::clone(self.chain), header.clone());
+            let checked = self.machine.blocking(move || {
+                let opening = opening_of(&srs, &header, &content.data)?;
+                charges_of(&*chain, &header, &content).is_some().then_some((opening, content))
+            });
+            let checked = checked.await;
             if let Ok(Some((opening, content))) = checked {
                 return Some((content, opening));
             }
         }
         None
     }
+}
+
+/// What a batch charges, by what its clients owed before it; none if that is not what its header says. Nothing where the
+/// app had no price.
+pub fn charges_of(chain: &dyn ChainView, header: &Batch, content: &BatchContent) -> Option<Vec<Charge>> {
+    let Some(price) = chain.price(header.app, u64::from(header.reference_timestamp)) else {
+        return header.fees_root.is_zero().then(Vec::new);
+    };
+    let data = BatchData::decode(&content.data).ok()?;
+    let fee = |entry: &Entry| price.fee_of(&entry.signature, entry.payload.len());
+    let charges = book::charges(data.entries().iter().map(|entry| (&entry.request, fee(entry))), &content.owed)?;
+    (book::fees_root(&price, &charges) == header.fees_root).then_some(charges)
 }
 
 /// The opening of a batch's data; none if it is not the data of this batch. Blocks.

@@ -69,7 +69,7 @@ async fn calls_are_charged_one_after_the_other_and_the_charges_can_be_settled() 
         assert!(!receipt.certified.batch.fees_root.is_zero());
     }
     let client = ecdsa::address(&CLIENT_KEY).unwrap();
-    let standing = world.gateway().standing(APP, client).unwrap();
+    let standing = world.gateway().standing(APP, client).await.unwrap();
     assert_eq!((standing.standing.owed, standing.standing.unpaid), (units(30), units(30)));
 
     let due = world.gateway().due_charges(LANE, u64::MAX).unwrap();
@@ -88,7 +88,7 @@ async fn a_call_that_its_client_has_not_signed_for_is_refused() {
     charge(&world, 100);
     world.gateway().call(signing(1, FEE)).await.unwrap();
     let client = ecdsa::address(&CLIENT_KEY).unwrap();
-    assert_eq!(world.gateway().standing(APP, client).unwrap().standing.owed, units(FEE));
+    assert_eq!(world.gateway().standing(APP, client).await.unwrap().standing.owed, units(FEE));
     let refused = world.gateway().call(signing(2, 2 * FEE - 1)).await;
     let expected = Refusal::MaxFeeTooLow { offered: units(2 * FEE - 1), needed: units(2 * FEE) };
     assert_eq!(refused.unwrap_err(), CallError::Refused(expected));

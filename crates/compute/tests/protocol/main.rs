@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod calls;
+mod debts;
 mod executor_lies;
 mod fees;
 mod gateway_lies;

@@ -133,6 +133,7 @@ pub fn name(body: &[u8]) -> &'static str {
         Ok(Call::Batch(_)) => "batch",
         Ok(Call::Slots(_)) => "slots",
         Ok(Call::Data(_)) => "data",
+        Ok(Call::Owed(_)) => "owed",
         Err(_) => "garbage",
     }
 }
@@ -148,6 +149,7 @@ pub fn outcome(answer: &[u8]) -> String {
         Ok(Answer::Slots(slots)) => format!("{} slots", slots.len()),
         Ok(Answer::Data(data)) => format!("data {}", data.is_some()),
         Ok(Answer::Refused(refusal)) => format!("refused: {refusal}"),
+        Ok(Answer::Owed(answer)) => format!("{} debts", answer.list.debts.len()),
         Err(_) => "garbage".into(),
     }
 }

@@ -119,9 +119,7 @@ pub async fn fees(
         .parse()
         .map_err(|_| Failure::new(ProblemCode::InvalidRequest, "the client must be an address: 20 bytes of hex"))?;
     let gateway = gateway_of(&shared)?.clone();
-    let found = tokio::task::spawn_blocking(move || gateway.standing(app, client)).await;
-    let found = found.map_err(|error| Failure::new(ProblemCode::Internal, error.to_string()))?;
-    let found = found.map_err(|error| call_error(error, &shared.mirror))?;
+    let found = gateway.standing(app, client).await.map_err(|error| call_error(error, &shared.mirror))?;
     let price = found.price.unwrap_or_default();
     Ok(Json(FeeStanding {
         token: shared.mirror.fee_token(app),

@@ -34,7 +34,9 @@ async fn answer(State(secret): State<Arc<SecretKey>>, body: Bytes) -> Vec<u8> {
         Ok(Call::Batch(_)) => Answer::Batch(None),
         Ok(Call::Slots(_)) => Answer::Slots(Vec::new()),
         Ok(Call::Data(_)) => Answer::Data(None),
-        Ok(Call::Execute(_)) => Answer::Refused(Refusal::HostFailure("it lies rather than works".to_owned())),
+        Ok(Call::Execute(_) | Call::Owed(_)) => {
+            Answer::Refused(Refusal::HostFailure("it lies rather than works".to_owned()))
+        }
         Err(error) => Answer::Refused(Refusal::Malformed(error.to_string())),
     };
     answer.encode()
