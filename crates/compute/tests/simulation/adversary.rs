@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 use futures::future::join_all;
 use rand::Rng;
 use rand::seq::SliceRandom;
+use vouch_compute::fees::book;
 use vouch_compute::gateway::PostWork;
 use vouch_compute::quorum;
 use vouch_compute::wire::{Answer, Call, Opening, OperatorSignature, ProposeCall, ProposedData, SignedRequest};
@@ -49,14 +50,37 @@ fn rival(network: &Network) -> Option<ProposeCall> {
         entries[0].output = b"invented".to_vec().into();
     }
     let data = BatchData::new(entries).ok()?;
-    Some(signed(sequence, parent, reference_timestamp, &data))
+    let fees = fees(network, parent.as_ref(), &chosen);
+    Some(signed(sequence, parent, reference_timestamp, &data, fees))
+}
+
+/// The root and the debts that a batch states; now and then somebody owes more by it than by its calls.
+fn fees(network: &Network, parent: Option<&Batch>, chosen: &[SignedRequest]) -> (B256, Vec<U256>) {
+    let Some(price) = network.chain.price() else { return Default::default() };
+    let debts = network.history.facts(|facts| facts.debts_behind(parent.map_or(BatchHash::ZERO, Batch::hash)));
+    let mut clients: Vec<Address> = Vec::new();
+    for signed in chosen {
+        if !clients.contains(&signed.request.client) {
+            clients.push(signed.request.client);
+        }
+    }
+    let invented = |scheduler: &crate::scheduler::Scheduler| {
+        if scheduler.chance(0.2) { scheduler.range(1..100) } else { 0 }
+    };
+    let owed = clients
+        .iter()
+        .map(|client| debts.get(client).copied().unwrap_or_default() + U256::from(invented(&network.scheduler)));
+    let owed: Vec<U256> = owed.collect();
+    let charges = book::charges(chosen.iter().map(|signed| (&signed.request, fee(signed))), &owed).unwrap_or_default();
+    (book::fees_root(&price, &charges), owed)
 }
 
 /// Requests that were made before, and new ones of clients that are in it too: executors without memory run only what is new.
 fn requests(network: &Network) -> Vec<SignedRequest> {
     let (scheduler, history) = (&network.scheduler, &network.history);
     if scheduler.chance(0.5) {
-        let signed = request(scheduler.range(10_000..1_000_000_000), network.chain.true_time());
+        let most = if network.chain.price().is_some() { DEPOSIT } else { U256::ZERO };
+        let signed = request(scheduler.range(10_000..1_000_000_000), network.chain.true_time(), most);
         history.facts(|facts| facts.requests.insert(signed.request.id(), signed.clone()));
         return vec![signed];
     }
@@ -75,7 +99,13 @@ fn parent(network: &Network, known: &[Batch], sequence: u64) -> Option<Batch> {
     })
 }
 
-fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: &BatchData) -> ProposeCall {
+fn signed(
+    sequence: u64,
+    parent: Option<Batch>,
+    reference_timestamp: u32,
+    data: &BatchData,
+    fees: (B256, Vec<U256>),
+) -> ProposeCall {
     let bytes = data.encode();
     let (commitment, opening) = srs().commit_data(&bytes).unwrap();
     let header = Batch {
@@ -94,6 +124,8 @@ fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: 
         data_commitment_y: commitment.y,
         data_length: bytes.len() as u64,
         reference_timestamp,
+        fees_root: fees.0,
+        inbox_cursor: parent.as_ref().map_or(0, |parent| parent.inbox_cursor),
         ..Batch::default()
     };
     ProposeCall {
@@ -102,7 +134,7 @@ fn signed(sequence: u64, parent: Option<Batch>, reference_timestamp: u32, data: 
         parent,
         data: ProposedData::Whole(bytes.into()),
         opening: Opening { value: opening.value, proof: opening.proof },
-        owed: Vec::new(),
+        owed: fees.1,
     }
 }
 

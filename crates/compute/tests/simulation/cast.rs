@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use vouch_coding::{DevelopmentSrs, Srs};
 use vouch_compute::driver::Status;
+use vouch_compute::fees::Price;
 use vouch_compute::lane::LaneKey;
 use vouch_compute::lane::chain::Table;
 use vouch_compute::wire::SignedRequest;
 use vouch_core::bls::{PublicKey, SecretKey};
 use vouch_core::{
-    AppId, Domain, Entry, Exchange, Limits, OperatorId, OperatorInfo, OperatorTable, Program, Request, ecdsa, pages,
+    AppId, Domain, Entry, Exchange, FORCED_NONCE_FIRST, Limits, OperatorId, OperatorInfo, OperatorTable, Program,
+    Request, ecdsa, pages,
 };
 
 pub const CHAIN_ID: u64 = 31_337;
@@ -22,7 +24,11 @@ pub const LANE: LaneKey = LaneKey { app: APP, lane: 1 };
 /// W of the lane.
 pub const WINDOW: u32 = 6;
 pub const GATEWAY_KEY: [u8; 32] = [0x77; 32];
-const CLIENT_KEY: [u8; 32] = [0x66; 32];
+/// What calls cost where they cost something, and what each client has deposited then.
+pub const PRICE: Price = Price { per_call: 7, per_page: 3 };
+pub const DEPOSIT: U256 = U256::from_limbs([1_000_000, 0, 0, 0]);
+/// How long an entry of the forced inbox has, seconds.
+const FORCED_SECONDS: u64 = 20;
 /// Executors, by index.
 pub const WEIGHTS: [u64; 4] = [400, 300, 200, 100];
 pub const EXECUTORS: usize = WEIGHTS.len();
@@ -85,22 +91,49 @@ pub fn table(reference_timestamp: u32) -> Arc<Table> {
     tables.entry(reference_timestamp).or_insert_with(make).clone()
 }
 
+/// Two clients take turns.
+fn client_key(nonce: u64) -> [u8; 32] {
+    [0x66 + (nonce % 2) as u8; 32]
+}
+
+pub fn client(nonce: u64) -> Address {
+    ecdsa::address(&client_key(nonce)).unwrap()
+}
+
+/// What a request costs where calls cost something.
+pub fn fee(signed: &SignedRequest) -> U256 {
+    PRICE.fee_of(&signed.signature, signed.payload.len())
+}
+
+/// The `index`th entry of the forced inbox, put in at `time`.
+pub fn forced(index: u64, time: u64) -> SignedRequest {
+    let plain = request(index, time, U256::ZERO);
+    let payload = format!("forced {index} at {time}").into_bytes();
+    let request = Request {
+        nonce: FORCED_NONCE_FIRST + index,
+        payload_hash: pages::root(&payload),
+        deadline: time + FORCED_SECONDS,
+        ..plain.request
+    };
+    SignedRequest { request, signature: Bytes::new(), payload: payload.into() }
+}
+
 /// A request as an honest client sends it; no two payloads are alike.
-pub fn request(nonce: u64, time: u64) -> SignedRequest {
+pub fn request(nonce: u64, time: u64, max_fee: U256) -> SignedRequest {
     let payload = format!("request {nonce}").into_bytes();
     let request = Request {
         app: APP,
         program_id: program().id(),
-        client: ecdsa::address(&CLIENT_KEY).unwrap(),
+        client: client(nonce),
         nonce,
         payload_hash: pages::root(&payload),
         time,
         seed_block: 0,
         deadline: time + 240,
-        max_fee: U256::ZERO,
+        max_fee,
     };
     let domain = Domain { chain_id: U256::from(CHAIN_ID), registry: REGISTRY };
-    let signature = ecdsa::sign(request.digest(&domain), &CLIENT_KEY).unwrap();
+    let signature = ecdsa::sign(request.digest(&domain), &client_key(nonce)).unwrap();
     SignedRequest { request, signature: Bytes::copy_from_slice(&signature), payload: payload.into() }
 }
 
@@ -120,6 +153,7 @@ pub fn exchange(signed: &SignedRequest) -> Exchange {
 pub fn entry(signed: &SignedRequest) -> Entry {
     Entry {
         request: signed.request.clone(),
+        origin: signed.origin(),
         signature: signed.signature.clone(),
         payload: signed.payload.clone(),
         output: reversed(&signed.payload).into(),

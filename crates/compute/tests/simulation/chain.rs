@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use vouch_compute::gateway::PostWork;
+use vouch_compute::fees::{Deposit, Price};
+use vouch_compute::gateway::{DueCharge, PostWork};
 use vouch_compute::lane::chain::{Acceptance, AppState, ChainView, Head, Release, Table, Unavailable};
+use vouch_compute::lane::inbox::Inbox;
 use vouch_compute::lane::{LaneKey, LaneState};
-use vouch_compute::wire::Signer;
+use vouch_compute::wire::{SignedRequest, Signer};
 use vouch_core::{AppId, Batch, BatchHash, ProgramId};
 
 use crate::cast::*;
@@ -44,6 +46,8 @@ struct State {
     /// Whether unfinalized blocks may be replaced.
     reorgs: bool,
     waiting: Vec<Transaction>,
+    /// What calls cost, from the first block on.
+    price: Option<Price>,
 }
 
 #[derive(Clone)]
@@ -59,6 +63,10 @@ enum Transaction {
     Post(Arc<PostWork>),
     RequestSkip,
     RefreshTable,
+    /// A request goes into the forced inbox.
+    Submit,
+    /// A charge of a posted batch is paid.
+    Settle(Arc<DueCharge>),
 }
 
 /// What the registry contract holds of the lane.
@@ -73,6 +81,11 @@ pub struct Registry {
     pub recorded: BTreeMap<u64, BatchHash>,
     /// For every skip: through which sequence, and the batch that stays the parent of what follows.
     pub skips: Vec<(u64, BatchHash)>,
+    /// Everything that was ever put into the lane's inbox, and how much of it posted batches have answered.
+    pub inbox: Vec<SignedRequest>,
+    pub inbox_cursor: u64,
+    /// Up to which total each client's charges are paid.
+    pub settled: BTreeMap<Address, U256>,
 }
 
 impl Registry {
@@ -100,7 +113,17 @@ impl Registry {
         }
         self.recorded.extend(work.headers.iter().map(|header| (header.sequence, header.hash())));
         (self.cursor, self.tip, self.tip_sequence, self.skip) = (sequence, parent, sequence, None);
+        self.inbox_cursor = work.headers.last().map_or(self.inbox_cursor, |last| last.inbox_cursor);
         true
+    }
+
+    /// Pays, as the vault does, for a charge of a posted batch, no more than its client signed and never twice.
+    fn pay(&mut self, due: &DueCharge) {
+        let posted = self.recorded.get(&due.header.sequence) == Some(&due.header.hash());
+        if posted && due.charge.total <= due.request.max_fee {
+            let settled = self.settled.entry(due.charge.client).or_default();
+            *settled = (*settled).max(due.charge.total);
+        }
     }
 }
 
@@ -109,7 +132,7 @@ impl Chain {
         let genesis =
             Block { timestamp: GENESIS, registry: Registry::default(), tables: Vec::new(), transactions: Vec::new() };
         let (stalled_until, waiting) = (Duration::ZERO, Vec::new());
-        let state = State { blocks: vec![genesis], final_at: FIRST, stalled_until, reorgs: true, waiting };
+        let state = State { blocks: vec![genesis], final_at: FIRST, stalled_until, reorgs: true, waiting, price: None };
         let (scheduler, history) = (scheduler.clone(), Arc::clone(history));
         Arc::new(Self { scheduler, history, state: Mutex::new(state) })
     }
@@ -135,6 +158,24 @@ impl Chain {
 
     pub fn refresh_table(&self) {
         self.lock().waiting.push(Transaction::RefreshTable);
+    }
+
+    /// Calls cost something from the first block on.
+    pub fn name_price(&self, price: Price) {
+        self.lock().price = Some(price);
+    }
+
+    pub fn price(&self) -> Option<Price> {
+        self.lock().price
+    }
+
+    /// Somebody puts a request into the forced inbox.
+    pub fn submit(&self) {
+        self.lock().waiting.push(Transaction::Submit);
+    }
+
+    pub fn settle(&self, due: DueCharge) {
+        self.lock().waiting.push(Transaction::Settle(Arc::new(due)));
     }
 
     /// Nothing becomes final for so long.
@@ -181,7 +222,7 @@ impl Chain {
         }
         for transaction in std::mem::take(&mut state.waiting) {
             if self.scheduler.chance(0.9) {
-                block.include(transaction);
+                block.include(transaction, &self.history);
             } else {
                 state.waiting.push(transaction);
             }
@@ -218,13 +259,19 @@ impl Chain {
 }
 
 impl Block {
-    fn include(&mut self, transaction: Transaction) {
+    fn include(&mut self, transaction: Transaction, history: &History) {
         match &transaction {
             Transaction::Post(work) => drop(self.registry.post(work)),
             Transaction::RequestSkip if self.registry.skip.is_none() => {
                 self.registry.skip = Some((self.registry.cursor, self.timestamp + SKIP_SECONDS));
             }
             Transaction::RequestSkip => {}
+            Transaction::Settle(due) => self.registry.pay(due),
+            Transaction::Submit => {
+                let signed = forced(self.registry.inbox.len() as u64 + 1, self.timestamp);
+                history.facts(|facts| facts.requests.insert(signed.request.id(), signed.clone()));
+                self.registry.inbox.push(signed);
+            }
             Transaction::RefreshTable => {
                 let new = self.timestamp as u32;
                 if self.tables.last().is_none_or(|last| last + 10 < new) {
@@ -375,6 +422,27 @@ impl ChainView for View {
     fn table(&self, app: AppId, key: B256, reference_timestamp: u32) -> Option<Arc<Table>> {
         let known = self.block(|block| block.tables.contains(&reference_timestamp));
         (known && app == APP && key.is_zero()).then(|| table(reference_timestamp))
+    }
+
+    fn price(&self, _: AppId, _: u64) -> Option<Price> {
+        self.chain.price()
+    }
+
+    fn deposit(&self, _: AppId, client: Address) -> Deposit {
+        let settled = self.block(|block| block.registry.settled.get(&client).copied().unwrap_or_default());
+        let balance = DEPOSIT.saturating_sub(settled);
+        Deposit { balance, withdrawing: U256::ZERO, settled: [(LANE.lane, settled)].into() }
+    }
+
+    fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {
+        let inbox = |block: &Block| {
+            let mut inbox = Inbox::new(block.registry.inbox_cursor, block.registry.tip);
+            for (index, signed) in (1..).zip(&block.registry.inbox).skip(block.registry.inbox_cursor as usize) {
+                inbox.push(index, signed.clone()).unwrap();
+            }
+            Arc::new(inbox)
+        };
+        (lane == LANE).then(|| self.block(inbox))
     }
 
     fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy_primitives::U256;
 use futures::future::{Either, select};
 use vouch_compute::gateway::CallError;
 use vouch_compute::gateway::receipt::Receipt;
@@ -27,7 +28,8 @@ pub enum Told {
 
 /// Makes a request and tries until there is an answer that is final.
 pub async fn run(world: Arc<World>, nonce: u64) {
-    let signed = request(nonce, world.chain.true_time());
+    let Some(max_fee) = max_fee(&world, nonce).await else { return };
+    let signed = request(nonce, world.chain.true_time(), max_fee);
     world.history.facts(|facts| facts.requests.insert(signed.request.id(), signed.clone()));
     for _ in 0..TRIES {
         match attempt(&world, &signed).await {
@@ -41,7 +43,11 @@ pub async fn run(world: Arc<World>, nonce: u64) {
 /// Calls until a new request is answered with a receipt; whether one was, before `end`.
 pub async fn insist(world: &Arc<World>, mut nonce: u64, end: Duration) -> bool {
     while world.scheduler.elapsed() < end {
-        let signed = request(nonce, world.chain.true_time());
+        let Some(max_fee) = max_fee(world, nonce).await else {
+            world.scheduler.sleep(Duration::from_secs(1)).await;
+            continue;
+        };
+        let signed = request(nonce, world.chain.true_time(), max_fee);
         world.history.facts(|facts| facts.requests.insert(signed.request.id(), signed.clone()));
         for _ in 0..TRIES {
             match attempt(world, &signed).await {
@@ -55,6 +61,38 @@ pub async fn insist(world: &Arc<World>, mut nonce: u64, end: Duration) -> bool {
         }
         world.scheduler.sleep(Duration::from_secs(1)).await;
         nonce += 1;
+    }
+    false
+}
+
+/// What a client signs for: what it owes by the gateway's word and this call, and now and then more; none if nobody says.
+async fn max_fee(world: &Arc<World>, nonce: u64) -> Option<U256> {
+    if !world.plan.priced {
+        return Some(U256::ZERO);
+    }
+    let asking = world.network.ask(CLIENTS, GATEWAY, move |_, server| {
+        Box::pin(async move {
+            let Server::Gateway(gateway) = server else { unreachable!("clients ask gateways") };
+            gateway.standing(APP, client(nonce)).await
+        })
+    });
+    let patience = world.scheduler.sleep(CALL_TIMEOUT);
+    let Either::Left((Ok(Ok(found)), _)) = select(Box::pin(asking), patience).await else {
+        world.note(&format!("request {nonce} learns no price"));
+        return None;
+    };
+    let further = if world.scheduler.chance(0.3) { 5 } else { 1 };
+    Some(found.standing.owed + fee(&request(nonce, 0, U256::ZERO)) * U256::from(further))
+}
+
+/// Waits until posted batches have answered everything in the forced inbox; whether they had, before `end`.
+pub async fn inbox_is_answered(world: &Arc<World>, end: Duration) -> bool {
+    while world.scheduler.elapsed() < end {
+        let registry = world.chain.latest();
+        if registry.inbox_cursor == registry.inbox.len() as u64 {
+            return true;
+        }
+        world.scheduler.sleep(Duration::from_secs(1)).await;
     }
     false
 }

@@ -5,9 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use alloy_primitives::{Address, U256};
 use vouch_compute::wire::{Answer, Call, ProposedData, SignedRequest};
 use vouch_core::{Batch, BatchData, BatchHash, RequestId};
 
+use crate::cast::fee;
 use crate::scheduler::{Process, Scheduler};
 
 pub struct History {
@@ -44,6 +46,27 @@ pub struct Facts {
 pub struct Proposed {
     pub header: Batch,
     pub requests: Vec<RequestId>,
+    /// What its clients owed before it, as it says.
+    pub owed: Vec<U256>,
+}
+
+impl Facts {
+    /// The requests of a batch, as far as clients made them.
+    pub fn requests_of(&self, batch: &Proposed) -> Vec<&SignedRequest> {
+        batch.requests.iter().filter_map(|id| self.requests.get(id)).collect()
+    }
+
+    /// What each client owes behind `batch` by the calls that it and its ancestors answer, whatever anybody says.
+    pub fn debts_behind(&self, mut batch: BatchHash) -> BTreeMap<Address, U256> {
+        let mut debts = BTreeMap::<Address, U256>::new();
+        while let Some(proposed) = self.headers.get(&batch) {
+            for signed in self.requests_of(proposed) {
+                *debts.entry(signed.request.client).or_default() += fee(signed);
+            }
+            batch = proposed.header.parent;
+        }
+        debts
+    }
 }
 
 impl History {
@@ -80,7 +103,7 @@ impl History {
             }
         };
         self.facts(|facts| {
-            facts.headers.entry(hash).or_insert(Proposed { header: call.header, requests });
+            facts.headers.entry(hash).or_insert(Proposed { header: call.header, requests, owed: call.owed });
             if own {
                 facts.proposed.insert(hash);
             }

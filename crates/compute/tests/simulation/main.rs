@@ -80,10 +80,20 @@ async fn story(world: &Arc<World>) -> Vec<String> {
             clients::run(world, nonce).await;
         });
     }
+    for _ in 0..world.plan.forced {
+        let world = Arc::clone(world);
+        world.scheduler.clone().spawn(WORLD, async move {
+            world.scheduler.sleep(world.scheduler.millis(7_000..storm::ENDS.as_millis() as u64)).await;
+            world.chain.submit();
+        });
+    }
     storm::run(Arc::clone(world)).await;
     let mut wrongs = Vec::new();
     if world.plan.is_live() && !clients::insist(world, 1_000, storm::ENDS + RECOVERY).await {
         wrongs.push("two thirds are honest and connected, but no request is answered".into());
+    }
+    if world.plan.is_live() && !clients::inbox_is_answered(world, storm::ENDS + RECOVERY).await {
+        wrongs.push("two thirds are honest and connected, but the forced inbox is not answered".into());
     }
     wrongs.extend(statements::nothing_acknowledged_is_lost(world).await);
     wrongs.extend(statements::no_proof_against_the_honest(world));

@@ -5,10 +5,11 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use vouch_compute::executor::Executor;
+use vouch_compute::fees::debts::{Debt, OwedAnswer, OwedList};
 use vouch_compute::gateway::Gateway;
 use vouch_compute::lane::chain::{CallError, ExecutorPeer, Peers};
 use vouch_compute::machine::Machine;
@@ -199,6 +200,12 @@ impl Network {
                 Answer::Signature(bls_key(node).sign(digest).to_bytes().into())
             }
             (Conduct::SignsAnything, Call::Held(_)) => Answer::Held(Vec::new()),
+            (Conduct::WrongResults | Conduct::SignsAnything, Call::Owed(call)) => {
+                let debt = Debt { total: U256::from(node as u64) * U256::from(1_000), exact: true };
+                let debts = vec![debt; call.question.clients.len()];
+                let list = OwedList { operator: operator(node), question: call.question.digest(), debts };
+                Answer::Owed(Box::new(OwedAnswer::new(list, &transport_key(node)).unwrap()))
+            }
             (Conduct::Garbage, Call::Propose(_)) => Answer::Signature([7; 64].into()),
             (Conduct::Garbage, Call::Execute(_)) => return Some(Bytes::from_static(b"garbage")),
             _ => return None,

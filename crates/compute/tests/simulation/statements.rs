@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy_primitives::{Address, U256};
 use vouch_compute::evidence::Evidence;
-use vouch_core::{Batch, BatchHash, RequestId, merkle};
+use vouch_compute::fees::book;
+use vouch_core::{Batch, BatchHash, Origin, RequestId, merkle};
 
 use crate::cast::*;
 use crate::chain::{Registry, may_follow};
@@ -29,6 +31,8 @@ pub fn check(world: &World) -> Vec<String> {
         wrongs.extend(nothing_is_signed_beyond_the_window(plan, facts));
         wrongs.extend(no_request_is_signed_twice(world, facts));
         wrongs.extend(nothing_acknowledged_is_contradicted(plan, facts, &registry));
+        wrongs.extend(nobody_is_charged_too_much(plan, facts, &registry));
+        wrongs.extend(the_inbox_is_answered_in_order(plan, facts, &registry));
         let overdue = |(process, began): &(u64, Duration)| {
             !scheduler.has_ended(*process) && scheduler.elapsed() > *began + CALL_TIMEOUT + SLACK
         };
@@ -138,6 +142,10 @@ fn no_request_is_signed_twice(world: &World, facts: &Facts) -> Vec<String> {
     let mut wrongs = Vec::new();
     for (executor, hash) in facts.signed.keys().filter(|(executor, _)| remembers(*executor)) {
         for request in &facts.headers[hash].requests {
+            // An entry of the inbox comes again after a skip: the cursor says what is answered.
+            if facts.requests.get(request).is_some_and(|signed| signed.origin() == Origin::Inbox) {
+                continue;
+            }
             let before = places.insert((*executor, *request), *hash);
             if before.is_some_and(|before| before != *hash) {
                 wrongs.push(format!("executor {executor} signed {request} twice"));
@@ -156,6 +164,70 @@ fn nothing_acknowledged_is_contradicted(plan: &Plan, facts: &Facts, registry: &R
     let batches = facts.acknowledged.values().flatten();
     let contradicted = |batch: &&Batch| registry.recorded.get(&batch.sequence).is_some_and(|on| *on != batch.hash());
     batches.filter(contradicted).map(|batch| format!("the chain has another batch {}", batch.sequence)).collect()
+}
+
+/// Safety: a posted batch charges nobody beyond what it signed for, and, where gateway and executors are honest, nobody
+/// beyond its answered calls; a call that no posted batch answers costs nothing. The vault has paid no more than that.
+fn nobody_is_charged_too_much(plan: &Plan, facts: &Facts, registry: &Registry) -> Vec<String> {
+    if !plan.priced || !plan.is_safe() {
+        return Vec::new();
+    }
+    let (mut debts, mut signed_for) = (BTreeMap::<Address, U256>::new(), BTreeMap::<Address, U256>::new());
+    let mut wrongs = Vec::new();
+    for (sequence, hash) in &registry.recorded {
+        let Some(proposed) = facts.headers.get(hash) else { continue };
+        let requests = facts.requests_of(proposed);
+        let charges = book::charges(requests.iter().map(|signed| (&signed.request, fee(signed))), &proposed.owed);
+        let charges = charges.filter(|charges| book::fees_root(&PRICE, charges) == proposed.header.fees_root);
+        let Some(charges) = charges else {
+            wrongs.push(format!("batch {sequence} does not charge its calls"));
+            continue;
+        };
+        for (charge, signed) in charges.iter().zip(requests) {
+            let debt = debts.entry(charge.client).or_default();
+            *debt += charge.fee;
+            if plan.lying() == 0 && !plan.gateway_lies && charge.total > *debt {
+                wrongs.push(format!("batch {sequence} charges {} for calls of {debt}", charge.total));
+            }
+            let most = signed_for.entry(charge.client).or_default();
+            *most = (*most).max(signed.request.max_fee);
+            if !charge.fee.is_zero() && charge.total > signed.request.max_fee {
+                wrongs.push(format!("batch {sequence} charges {} of {}", charge.total, signed.request.max_fee));
+            }
+        }
+    }
+    let overpaid = |(client, paid): (&Address, &U256)| {
+        let most = signed_for.get(client).copied().unwrap_or_default();
+        (*paid > most).then(|| format!("the vault paid {paid} for a client that signed for {most}"))
+    };
+    wrongs.extend(registry.settled.iter().filter_map(overpaid));
+    wrongs
+}
+
+/// Safety: posted batches answer the forced inbox in its order, each entry once, and count what they answer.
+fn the_inbox_is_answered_in_order(plan: &Plan, facts: &Facts, registry: &Registry) -> Vec<String> {
+    if !plan.is_safe() {
+        return Vec::new();
+    }
+    let (mut cursor, mut wrongs) = (0, Vec::new());
+    for (sequence, hash) in &registry.recorded {
+        let Some(proposed) = facts.headers.get(hash) else { continue };
+        for signed in facts.requests_of(proposed).iter().filter(|signed| signed.origin() == Origin::Inbox) {
+            if registry.inbox.get(cursor) != Some(*signed) {
+                wrongs.push(format!("batch {sequence} does not answer entry {} of the inbox", cursor + 1));
+            }
+            cursor += 1;
+        }
+        if proposed.header.inbox_cursor != cursor as u64 {
+            wrongs.push(format!("batch {sequence} counts {} entries of {cursor}", proposed.header.inbox_cursor));
+        }
+        let time = u64::from(proposed.header.reference_timestamp);
+        let overdue = registry.inbox.iter().skip(cursor).any(|signed| signed.request.deadline < time);
+        if overdue && facts.requests_of(proposed).iter().any(|signed| signed.origin() == Origin::Signed) {
+            wrongs.push(format!("batch {sequence} passes over an entry of the inbox"));
+        }
+    }
+    wrongs
 }
 
 /// Safety: after everything, an honest gateway whose store was never replaced still has every receipt that it gave.

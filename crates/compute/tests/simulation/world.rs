@@ -30,6 +30,10 @@ pub struct Plan {
     pub clocks: [Clocks; EXECUTORS + 1],
     /// Nodes whose finalized clock is off by more than the tolerance.
     pub out_of_time: Vec<usize>,
+    /// Whether calls cost something.
+    pub priced: bool,
+    /// How many requests go into the forced inbox.
+    pub forced: u64,
 }
 
 impl Plan {
@@ -41,6 +45,8 @@ impl Plan {
                 gateway_lies: random.gen_bool(0.35),
                 clocks: [Clocks::default(); EXECUTORS + 1],
                 out_of_time: Vec::new(),
+                priced: random.gen_bool(0.5),
+                forced: if random.gen_bool(0.5) { random.gen_range(1..=4) } else { 0 },
             };
             for clocks in &mut plan.clocks {
                 *clocks = Clocks { finalized: random.gen_range(-8..=8), machine: random.gen_range(-3..=8) };
@@ -127,6 +133,9 @@ impl World {
         let chain = Chain::new(&scheduler, &history);
         let plan = Plan::draw(&scheduler);
         history.note(&scheduler, &format!("seed {seed}: {plan:?}"));
+        if plan.priced {
+            chain.name_price(PRICE);
+        }
         let network = Network::new(&scheduler, &history, &chain, plan.conducts);
         let node = |_| Node { disk: Disk::new(&scheduler), state: Mutex::default() };
         let nodes = (0..=GATEWAY).map(node).collect();
@@ -361,6 +370,9 @@ impl Actor {
         if let Ok(Ok(Some(work))) = work {
             self.chain.post(work);
         }
+        let gateway = self.gateway.clone();
+        let due = self.machine.blocking(move || gateway.due_charges(LANE, cursor)).await;
+        due.into_iter().flatten().flatten().for_each(|due| self.chain.settle(due));
     }
 }
 
