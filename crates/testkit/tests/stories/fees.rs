@@ -87,14 +87,19 @@ async fn calls_are_paid_for_from_the_deposit_to_the_earners_even_by_a_gateway_th
     world.cloud.kill_node("gateway").await.unwrap();
     std::fs::remove_dir_all(world.cloud.folder().join("data/gateway/gateway")).unwrap();
     let _again = world.cloud.restart_node("gateway").await.unwrap();
-    let restored = async { while attempt(&world, "behind the skip", &["--patience", "20"]).await.code != Some(0) {} };
+    let mut attempts = 1;
+    let restored = async {
+        while attempt(&world, "behind the skip", &["--patience", "20"]).await.code != Some(0) {
+            attempts += 1;
+        }
+    };
     tokio::time::timeout(RESTORED_MAX, restored).await.expect("the gateway goes on behind a skip");
     let owed = unpaid_and_settled(&world).await;
     assert_eq!(owed % U256::from(FEE), U256::ZERO, "{owed}");
-    // Batches that the skip made void cost nothing, so at least this one and those that were posted are charged.
+    // Batches that the skip made void cost nothing; a call whose client had gone may have been answered all the same.
     world.call("and on").await;
     assert_eq!(unpaid_and_settled(&world).await, owed + U256::from(FEE));
-    assert!(owed <= U256::from(4 * FEE), "nobody is charged twice: {owed}");
+    assert!(owed <= U256::from((3 + attempts) * FEE), "nobody is charged twice: {owed} after {attempts} attempts");
 
     let token_earned = async || amount(&fee(&world, &["earned", "--as", "gateway"]).await, "earned");
     wait_for("the settlement", async || !token_earned().await.is_zero()).await;
