@@ -59,7 +59,7 @@ pub fn bend(seeds: &[Vec<u8>], choices: &[u8]) -> Vec<u8> {
 }
 
 fn bend_once(bytes: &mut Vec<u8>, change: &[u8]) {
-    let place = (usize::from(change[1]) << 8 | usize::from(change[2])) * (bytes.len() + 1) >> 16;
+    let place = (usize::from(u16::from_be_bytes([change[1], change[2]])) * (bytes.len() + 1)) >> 16;
     let value = change[3];
     let end = bytes.len().min(place + 1 + usize::from(value % 32));
     match change[0] % 7 {
@@ -87,13 +87,15 @@ macro_rules! fuzz {
             assert!(check(seed), "{}: seed {index} is not taken", $target);
         }
         let seeds = $crate::fuzz::seeds(env!("CARGO_MANIFEST_DIR"), $target, generated);
-        seeds.iter().for_each(|seed| drop(check(seed)));
+        for seed in &seeds {
+            check(seed);
+        }
         let (iterations, time) = $crate::fuzz::extent();
         let check = std::panic::AssertUnwindSafe(check);
         let seeds = std::panic::AssertUnwindSafe(&seeds);
         bolero::check!().with_iterations(iterations).with_test_time(time).with_max_len(512).for_each(
             |choices: &[u8]| {
-                check(&$crate::fuzz::bend(&seeds, choices));
+                (*check)(&$crate::fuzz::bend(&seeds, choices));
             },
         );
     }};

@@ -57,7 +57,7 @@ fn every_target_and_file_in_the_table_exists() {
     let document = fs::read_to_string(root().join("docs/fuzzing.md")).unwrap();
     let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
     assert!(rows.len() > 20, "docs/fuzzing.md has {} rows", rows.len());
-    let all: String = CRATES.iter().flat_map(|name| sources(&root().join("crates").join(name))).map(read).collect();
+    let all: String = sources(&root().join("crates")).into_iter().map(read).collect();
     for row in rows {
         let cells: Vec<&str> = row.split('|').collect();
         for file in quoted(cells[1]) {

@@ -59,5 +59,5 @@ fn number(field: &[u8]) -> Result<u64, ArchiveLie> {
     if field.len() > 8 || field.first() == Some(&0) {
         return Err(ArchiveLie::Header("a number in it is none of 64 bits"));
     }
-    Ok(field.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Ok(field.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
 }
