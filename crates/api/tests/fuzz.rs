@@ -40,10 +40,10 @@ fn receipts() {
         if let Ok(receipt) = serde_json::from_slice::<Receipt>(bytes) {
             // What the conversions take, they give back.
             if let Ok(exchange) = vouch_core::Exchange::try_from(receipt.exchange.clone()) {
-                assert_eq!(vouch_api::Exchange::from(exchange), receipt.exchange);
+                assert_eq!(vouch_api::Exchange::from(&exchange), receipt.exchange);
             }
             if let Ok(certificate) = vouch_core::Certificate::try_from(receipt.certificate.clone()) {
-                assert_eq!(vouch_api::Certificate::from(certificate), receipt.certificate);
+                assert_eq!(vouch_api::Certificate::from(&certificate), receipt.certificate);
             }
         }
         reads_back::<Receipt>(bytes)

@@ -61,7 +61,7 @@ fn points_of_g1() {
             points::G1_LEN => points::g1_bytes(&point).to_vec(),
             _ => points::g1_compressed(&point).to_vec(),
         };
-        assert!(again == bytes || point.infinity, "two encodings of one point");
+        assert!(again == bytes || points::g1_words(&point) == [U256::ZERO; 2], "two encodings of one point");
         assert_eq!(points::g1_from_words(points::g1_words(&point)), Ok(point));
         true
     });
@@ -77,7 +77,7 @@ fn points_of_g2() {
             points::G2_LEN => points::g2_bytes(&point).to_vec(),
             _ => points::g2_compressed(&point).to_vec(),
         };
-        assert!(again == bytes || point.infinity, "two encodings of one point");
+        assert!(again == bytes || points::g2_words(&point) == [U256::ZERO; 4], "two encodings of one point");
         assert_eq!(points::g2_from_words(points::g2_words(&point)), Ok(point));
         true
     });
