@@ -13,7 +13,10 @@ use serde_json::json;
 use crate::client::Chain;
 use crate::error::Error;
 
+mod proof;
 mod witness;
+
+pub use proof::PROOF_SLOTS_MAX;
 
 /// The most blocks whose events are asked for at once.
 pub const PAGE_BLOCKS_MAX: u64 = 1_000;

@@ -44,7 +44,7 @@ pub use client::Chain;
 pub use clock::FinalizedClock;
 pub use deploy::Deployment;
 pub use error::{Error, Fault};
-pub use finalized::{Finalized, FinalizedBlock, PAGE_BLOCKS_MAX};
+pub use finalized::{Finalized, FinalizedBlock, PAGE_BLOCKS_MAX, PROOF_SLOTS_MAX};
 pub use follower::{Cursor, CursorStore, Follower};
 pub use network::Network;
 pub use revert::Revert;

@@ -115,6 +115,13 @@ impl Context {
         })
     }
 
+    /// Where the contracts stand, for commands that use no network: the file named, else a local cloud's.
+    pub fn offline_deployment(options: &CloudOptions) -> Result<Deployment, Failure> {
+        // The endpoint is never asked.
+        let rpc = options.rpc.clone().or_else(|| Some(String::new()));
+        Self::find(&CloudOptions { rpc, ..options.clone() })?.deployment()
+    }
+
     /// The chain with the contracts on it.
     pub async fn network(&self) -> Result<Network, Failure> {
         let deployment = self.deployment()?;

@@ -29,6 +29,7 @@ mod run;
 mod state;
 
 pub use compile::{Compiler, compile_child_main};
+pub use inspect::{Inspected, Shape, inspect};
 
 /// The runtime id of this driver: engine line, compilation target (x86-64-v2) and version of the engine's settings.
 pub const RUNTIME: &str = program::WASM_RUNTIME;

@@ -2,6 +2,7 @@
 //!
 //! - [`Client`] talks to a gateway: it signs a request, sends it, and hands out only answers to what was asked.
 //! - [`verify`] trusts the chain alone: neither the gateway nor whoever passed the receipt on. It says which check failed.
+//! - [`archive`] keeps a receipt with proofs from the chain; [`verify_archive`] then needs the hash of one block and no chain.
 //! - [`certified_exchange`] is what a contract that inherits `VouchConsumer` takes.
 //!
 //! ```no_run
@@ -26,6 +27,7 @@ mod receipt;
 pub use client::{CallOptions, Client, SignedCall};
 pub use http::Error;
 pub use receipt::{
-    CheckedReceipt, Consumption, Facts, Lie, Standing, VerifiedReceipt, VerifyError, certified_answer,
-    certified_exchange, check, check_facts, verify,
+    ARCHIVE_VERSION, AccountProof, Archive, ArchiveError, ArchiveLie, ArchivedReceipt, CheckedReceipt, Checkpoint,
+    Consumption, Facts, Lie, RecordProof, Standing, VerifiedReceipt, VerifyError, archive, certified_answer,
+    certified_exchange, check, check_facts, verify, verify_archive,
 };

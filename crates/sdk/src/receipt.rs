@@ -3,17 +3,23 @@
 //! Three steps, each of which only makes its own type: [`check`] needs the receipt and the deployment's domain and finds
 //! every part that contradicts another; [`check_facts`] adds what the chain says about app, release and operators and
 //! checks the certificate; [`verify`] reads those facts, and where the batch stands, from finalized blocks.
+//! [`verify_archive`] needs one block's hash instead of a chain, and a file that [`archive`] made while there was one.
 
 use alloy_primitives::{Address, B256, U256};
 use vouch_api::ConvertError;
 use vouch_core::certificate;
 
+mod archive;
 mod chain;
 mod checked;
 mod facts;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use archive::{
+    ARCHIVE_VERSION, AccountProof, Archive, ArchiveError, ArchiveLie, ArchivedReceipt, Checkpoint, RecordProof,
+    archive, verify_archive,
+};
 pub use chain::{Consumption, Standing, VerifiedReceipt, VerifyError, verify};
 pub use checked::{CheckedReceipt, certified_answer, certified_exchange, check};
 pub use facts::{Facts, check_facts};

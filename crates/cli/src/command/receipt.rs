@@ -10,6 +10,7 @@ use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
 use crate::output::{Output, percent};
 
+mod archive;
 mod calldata;
 mod post;
 
@@ -21,10 +22,12 @@ const RECEIPT_BYTES_MAX: u64 = 132 << 20;
 pub enum Command {
     /// Show what a receipt claims; nothing is verified
     Show(ShowArguments),
-    /// Verify a receipt, trusting the chain alone
+    /// Verify a receipt, trusting the chain alone; or an archive, trusting one block's hash
     Verify(VerifyArguments),
     /// Wait until contracts may act on the answer; certifies its batch on chain where the gateway did not
     Post(post::Arguments),
+    /// Keep a certified receipt with proofs from the chain, so that it can be verified without one
+    Archive(archive::Arguments),
     /// Print the call that shows the answer to a contract; nothing is verified
     Calldata(calldata::Arguments),
 }
@@ -40,9 +43,11 @@ pub struct ShowArguments {
 
 #[derive(clap::Args)]
 pub struct VerifyArguments {
-    /// A receipt's file
+    /// A receipt's file; with --offline, an archive's
     #[arg(value_name = "FILE")]
     receipt: PathBuf,
+    #[command(flatten)]
+    offline: archive::OfflineArguments,
     #[command(flatten)]
     cloud: CloudOptions,
 }
@@ -52,6 +57,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Show(arguments) => show(&arguments, output).await,
         Command::Verify(arguments) => verify(&arguments, output).await,
         Command::Post(arguments) => post::run(&arguments, output).await,
+        Command::Archive(arguments) => archive::run(&arguments, output).await,
         Command::Calldata(arguments) => calldata::run(&arguments, output),
     }
 }
@@ -69,6 +75,10 @@ async fn show(arguments: &ShowArguments, output: &Output) -> Result<(), Failure>
 }
 
 async fn verify(arguments: &VerifyArguments, output: &Output) -> Result<(), Failure> {
+    let deployment = || Context::offline_deployment(&arguments.cloud);
+    if let Some(checkpoint) = arguments.offline.checkpoint(deployment)? {
+        return archive::verify(&arguments.receipt, &checkpoint, output);
+    }
     let receipt = read_receipt(&arguments.receipt)?;
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
@@ -78,18 +88,18 @@ async fn verify(arguments: &VerifyArguments, output: &Output) -> Result<(), Fail
 }
 
 fn read_receipt(path: &Path) -> Result<Receipt, Failure> {
-    let unreadable = |detail: &dyn std::fmt::Display| {
-        Failure::input(
-            format!("{}: {detail}", path.display()),
-            "name a file that `vouch app call --receipt FILE` wrote, or a request's id",
-        )
-    };
+    read_json(path, "receipt", "name a file that `vouch app call --receipt FILE` wrote, or a request's id")
+}
+
+/// A file of at most [`RECEIPT_BYTES_MAX`] that holds a `kind`.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, kind: &str, next: &str) -> Result<T, Failure> {
+    let unreadable = |detail: &dyn std::fmt::Display| Failure::input(format!("{}: {detail}", path.display()), next);
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > RECEIPT_BYTES_MAX {
         return Err(unreadable(&format!("it has {size} bytes, at most {RECEIPT_BYTES_MAX} are read")));
     }
     let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
-    serde_json::from_slice(&text).map_err(|error| unreadable(&format!("it is no receipt: {error}")))
+    serde_json::from_slice(&text).map_err(|error| unreadable(&format!("it is no {kind}: {error}")))
 }
 
 /// Writes a receipt as `vouch receipt verify` reads it.
