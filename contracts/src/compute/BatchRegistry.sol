@@ -7,7 +7,7 @@ import {IAppController} from "../interfaces/IAppController.sol";
 import {IBN254CertificateVerifier} from "../interfaces/IBN254CertificateVerifier.sol";
 import {IForcedInbox} from "../interfaces/IForcedInbox.sol";
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
-import {Batch, VouchTypes} from "../libraries/VouchTypes.sol";
+import {Batch, Request, VouchTypes} from "../libraries/VouchTypes.sol";
 import {Lanes} from "./Lanes.sol";
 
 /// @title BatchRegistry
@@ -17,6 +17,7 @@ import {Lanes} from "./Lanes.sol";
 /// certificate before it can be consumed; until then their hashes only hold their places.
 contract BatchRegistry is Lanes, EIP712 {
     using VouchTypes for Batch;
+    using VouchTypes for Request;
 
     uint256 public constant HEADER_COUNT_MAX = 256;
     uint256 private constant BIPS = 10_000;
@@ -27,6 +28,8 @@ contract BatchRegistry is Lanes, EIP712 {
     mapping(bytes32 batchHash => BatchRecord) private _records;
     mapping(bytes32 app => mapping(uint32 lane => mapping(uint64 sequence => bytes32))) public batchAt;
     mapping(bytes32 app => mapping(uint32 lane => uint64)) public inboxCursor;
+    /// @dev One more than the inbox cursor at which the operator relieved the lane's gateway last.
+    mapping(bytes32 app => mapping(uint32 lane => mapping(address operator => uint64))) private _turns;
 
     constructor(
         IAppController appController_,
@@ -50,12 +53,36 @@ contract BatchRegistry is Lanes, EIP712 {
         _certify(last, lastHash, rules, certificate);
     }
 
+    function relieveGateway(Request calldata request, address gateway) external {
+        (bytes32 app, bytes32 requestId) = (request.app, request.hash());
+        IForcedInbox.Place memory place = forcedInbox.placeOf(requestId);
+        require(place.index != 0, NotInInbox(requestId));
+        LaneState storage state = _knownLane(app, place.lane);
+        require(gateway != address(0) && gateway != state.gateway, InvalidGateway());
+        uint64 due = uint64(Math.max(place.deadline, state.takenAt)) + skipDelay;
+        require(block.timestamp >= due, TooEarly(due));
+        uint64 answered = inboxCursor[app][place.lane];
+        require(place.index > answered, EntryAnswered(place.index, answered));
+        _takeTurn(app, place.lane, answered);
+        emit GatewayRelieved(app, place.lane, msg.sender, gateway, requestId);
+        _beginEpoch(state, app, place.lane, gateway);
+    }
+
     function recordOf(bytes32 batchHash) external view returns (BatchRecord memory) {
         return _records[batchHash];
     }
 
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
+    }
+
+    function _takeTurn(bytes32 app, uint32 lane, uint64 answered) private {
+        OperatorSet memory operatorSet =
+            OperatorSet({avs: address(appController), id: appController.postingRules(app).operatorSetId});
+        bool member = appController.allocationManager().isMemberOfOperatorSet(msg.sender, operatorSet);
+        require(member, NotMember(app, msg.sender));
+        require(_turns[app][lane][msg.sender] <= answered, TurnTaken(msg.sender, answered));
+        _turns[app][lane][msg.sender] = answered + 1;
     }
 
     /// @dev The headers follow on the cursor and on each other; all of one lane.

@@ -13,6 +13,7 @@ abstract contract Lanes is IBatchRegistry {
     /// @param epoch How many gateways the lane has had.
     /// @param skipRequester Whose bond stands while `skipEndsAt` is not zero.
     /// @param changeAfter When `nextGateway` may take the lane.
+    /// @param takenAt When this epoch began; zero in the first.
     struct LaneState {
         address gateway;
         uint32 window;
@@ -24,6 +25,7 @@ abstract contract Lanes is IBatchRegistry {
         address skipRequester;
         uint64 changeAfter;
         address nextGateway;
+        uint64 takenAt;
     }
 
     /// @param skipDelay Seconds from `requestSkip` to the end of the skip.
@@ -121,10 +123,7 @@ abstract contract Lanes is IBatchRegistry {
         address next = state.nextGateway;
         require(msg.sender == next, NotNamed(msg.sender, next));
         require(block.timestamp >= state.changeAfter, TooEarly(state.changeAfter));
-        uint32 epoch = ++state.epoch;
-        state.gateway = next;
-        (state.nextGateway, state.changeAfter) = (address(0), 0);
-        emit GatewayChanged(app, lane, epoch, next, _cursorOf(state));
+        _beginEpoch(state, app, lane, next);
     }
 
     function laneInfo(bytes32 app, uint32 lane) external view returns (Lane memory) {
@@ -138,7 +137,8 @@ abstract contract Lanes is IBatchRegistry {
             skipEndsAt: _skipEnded(state) ? 0 : state.skipEndsAt,
             epoch: state.epoch,
             nextGateway: state.nextGateway,
-            changeAfter: state.changeAfter
+            changeAfter: state.changeAfter,
+            takenAt: state.takenAt
         });
     }
 
@@ -146,6 +146,14 @@ abstract contract Lanes is IBatchRegistry {
         LaneState storage state = _knownLane(app, lane);
         if (_skipEnded(state) && state.cursor == cursor) return cursor + state.window;
         return _skipTargets[app][lane][cursor];
+    }
+
+    /// @notice Makes `gateway` the lane's. Who was named before has to be named again: it was to follow on another one.
+    function _beginEpoch(LaneState storage state, bytes32 app, uint32 lane, address gateway) internal {
+        uint32 epoch = ++state.epoch;
+        (state.gateway, state.takenAt) = (gateway, uint64(block.timestamp));
+        (state.nextGateway, state.changeAfter) = (address(0), 0);
+        emit GatewayChanged(app, lane, epoch, gateway, _cursorOf(state));
     }
 
     /// @notice Moves the cursor to a batch, which cancels a running skip. Settle first.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IAllocationManager} from "./IAllocationManager.sol";
 import {Program} from "../libraries/VouchTypes.sol";
 import {IOperatorTableSource} from "./IBN254CertificateVerifier.sol";
 
@@ -97,6 +98,8 @@ interface IAppController is IOperatorTableSource {
 
     function transferApp(bytes32 app, address owner) external;
 
+    /// @notice Where the memberships of operator sets stand.
+    function allocationManager() external view returns (IAllocationManager);
     function appInfo(bytes32 app) external view returns (App memory);
     function appOf(uint32 operatorSetId) external view returns (bytes32 app);
     function postingRules(bytes32 app) external view returns (PostingRules memory);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Batch} from "../libraries/VouchTypes.sol";
+import {Batch, Request} from "../libraries/VouchTypes.sol";
 import {IBN254CertificateVerifierTypes} from "./IBN254CertificateVerifier.sol";
 import {IForcedInbox} from "./IForcedInbox.sol";
 
@@ -25,6 +25,8 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
         address nextGateway;
         /// When `nextGateway` may take it.
         uint64 changeAfter;
+        /// When the gateway of this epoch took it; zero for the first.
+        uint64 takenAt;
     }
 
     struct BatchRecord {
@@ -49,6 +51,11 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     error NotNamed(address caller, address named);
     error TooEarly(uint64 changeAfter);
     error UnknownLane(bytes32 app, uint32 lane);
+    error NotInInbox(bytes32 requestId);
+    error EntryAnswered(uint64 index, uint64 inboxCursor);
+    error NotMember(bytes32 app, address caller);
+    /// @notice The operator has relieved a gateway of this lane since an entry of its inbox was answered last.
+    error TurnTaken(address operator, uint64 inboxCursor);
     error NoHeaders();
     error TooManyHeaders(uint256 count, uint256 countMax);
     error WrongChain(uint256 chainId);
@@ -81,6 +88,10 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
         bytes32 indexed app, uint32 indexed lane, uint32 indexed epoch, address gateway, uint64 cursor
     );
 
+    event GatewayRelieved(
+        bytes32 indexed app, uint32 indexed lane, address indexed operator, address gateway, bytes32 requestId
+    );
+
     /// @notice Registers a lane of the app; lanes count from 1. Only the app's owner.
     function registerLane(bytes32 app, address gateway, uint32 window) external returns (uint32 lane);
 
@@ -104,6 +115,11 @@ interface IBatchRegistry is IBN254CertificateVerifierTypes {
     function consentToGateway(bytes32 app, uint32 lane, address gateway) external;
     /// @notice Makes the caller, who was named, the lane's gateway: a new epoch begins.
     function takeLane(bytes32 app, uint32 lane) external;
+
+    /// @notice Makes `gateway` the lane's at once, because the request stands in the lane's inbox, unanswered, and `skipDelay` has passed
+    /// since its deadline and since the gateway of today took the lane. Only a member of the app's operator set, and each but once until
+    /// an entry of the inbox is answered: who brings another silent gateway has used up its turn.
+    function relieveGateway(Request calldata request, address gateway) external;
 
     function skipDelay() external view returns (uint32);
     function skipBond() external view returns (uint256);
