@@ -131,7 +131,7 @@ batch_conversions!(
     gateway_bonds::Batch,
     wager::Batch
 );
-request_conversions!(fee_vault::Request, wager::Request);
+request_conversions!(batch_registry::Request, fee_vault::Request, wager::Request);
 
 /// From the leaf's level upwards, one after the other.
 fn siblings(witness: &NonSignerWitness) -> Bytes {

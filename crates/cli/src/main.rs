@@ -46,6 +46,12 @@ enum Command {
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
+    /// See who serves an app's lanes, and change it
+    #[command(subcommand)]
+    Lane(command::lane::Command),
+    /// Put down, take back and show a gateway's bond
+    #[command(subcommand)]
+    Gateway(command::gateway::Command),
     /// Pay for calls, and be paid for them
     #[command(subcommand)]
     Fee(command::fee::Command),
@@ -105,6 +111,8 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::App(command) => block_on(command::app::run(command, output)),
         Command::Image(command) => block_on(command::image::run(command, output)),
         Command::Operator(command) => block_on(command::operator::run(command, output)),
+        Command::Lane(command) => block_on(command::lane::run(command, output)),
+        Command::Gateway(command) => block_on(command::gateway::run(command, output)),
         Command::Fee(command) => block_on(command::fee::run(command, output)),
         Command::Receipt(command) => block_on(command::receipt::run(command, output)),
         Command::Network(command) => block_on(command::network::run(command, output)),

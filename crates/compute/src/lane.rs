@@ -79,6 +79,8 @@ pub struct LaneState {
     pub skip_ends_at: Option<u64>,
     /// Who may take the lane, and from when on, Unix seconds.
     pub next_gateway: Option<(Address, u64)>,
+    /// When this epoch began, Unix seconds; zero in the first.
+    pub taken_at: u64,
     /// By how much the gateway's bond falls short of what the lane asks for, wei.
     pub bond_missing: U256,
 }

@@ -49,7 +49,7 @@ const LOG: &str = "vouch app call APP --payload hello, and read the log of opera
 
 impl Adversary {
     /// All of them, by role.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         executor(
             "wrong-output",
             "reports another output than the program's",
@@ -77,6 +77,13 @@ impl Adversary {
             lie: "changes the output in the receipts that it gives out",
             seen: "the caller refuses the receipt and names the check: output",
             watch: "vouch app call APP --payload hello",
+        },
+        Self {
+            name: "dropping-gateway",
+            role: Role::Gateway,
+            lie: "drops everything after the first minute",
+            seen: "a forced request stands overdue in the lane, which does nothing before it; operators may bring another gateway",
+            watch: "vouch app force APP --payload hello, and vouch lane show APP",
         },
         chain("another-chain", "says that it is another chain", "the node does not start: it names both chain ids"),
         chain(

@@ -100,6 +100,9 @@ pub struct ExecutorConfig {
     pub concurrency: usize,
     /// Where compiled programs are cached; executors of one machine may share it.
     pub cache_dir: Option<PathBuf>,
+    /// The gateway that this operator brings to a lane whose own leaves an entry of the forced inbox unanswered for long. It must
+    /// have the lane's bond, and be there: the operator has one turn. Absent: it leaves that to others.
+    pub relief_gateway: Option<Address>,
     /// The operator's word that the store was restored from a backup.
     #[serde(default)]
     pub restored: bool,

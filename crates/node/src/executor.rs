@@ -32,6 +32,7 @@ use crate::peers::HttpPeers;
 use crate::policy::Policy;
 use crate::programs::ProgramStore;
 use crate::registries::Registries;
+use crate::relief::Relief;
 use crate::standin::StandIn;
 use crate::watch::Watch;
 
@@ -89,7 +90,9 @@ impl ExecutorRole {
         let sender = Arc::new(sender(parts, signer.clone()));
         let acceptor = Acceptor::new(Arc::clone(&programs), mirror, parts.network.clone(), Arc::clone(&sender));
         let own_sender = Arc::clone(&sender);
-        let standin = StandIn::new(Arc::clone(&parts.mirror), parts.network.clone(), own_sender);
+        let delay = parts.network.deployment().parameters.skip_delay_seconds;
+        let relief = config.relief_gateway.map(|gateway| Relief::new(gateway, delay));
+        let standin = StandIn::new(Arc::clone(&parts.mirror), parts.network.clone(), own_sender, relief);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             mirror: Arc::clone(&parts.mirror),

@@ -21,6 +21,7 @@ pub mod peers;
 pub mod policy;
 pub mod programs;
 mod registries;
+mod relief;
 pub mod server;
 mod standin;
 pub mod telemetry;

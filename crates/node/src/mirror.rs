@@ -182,6 +182,7 @@ impl Mirror {
             epoch: info.epoch,
             skip_ends_at: (info.skipEndsAt != 0).then_some(info.skipEndsAt),
             next_gateway: (!info.nextGateway.is_zero()).then_some((info.nextGateway, info.changeAfter)),
+            taken_at: info.takenAt,
             // Bonds have events of their own: see `State::lane`.
             bond_missing: U256::ZERO,
         })
@@ -213,6 +214,12 @@ impl Mirror {
     /// Whether the gateway has a bond that can be slashed, on its way out or not.
     pub fn is_bonded(&self, gateway: Address) -> bool {
         self.read().bonds.is_slashable(gateway)
+    }
+
+    /// By how much the bond of `gateway` would fall short in the lane now, wei.
+    pub fn bond_missing(&self, lane: LaneKey, gateway: Address) -> U256 {
+        let state = self.read();
+        state.bonds.missing(lane, gateway, state.head.timestamp)
     }
 
     /// Everything known about the apps.

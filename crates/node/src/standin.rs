@@ -1,5 +1,5 @@
 //! What an operator does in a gateway's place, and about one that lies: finish and post what waits in a stuck lane, and
-//! take the bond of a gateway that signed two proposals for one slot.
+//! take the bond of a gateway that signed two proposals for one slot. Another gateway is brought by [`crate::relief`].
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +16,9 @@ use vouch_compute::lane::LaneKey;
 use vouch_core::AppId;
 
 use crate::mirror::Mirror;
+use crate::relief::Relief;
 
-/// How often kept evidence is looked through.
+/// How often kept evidence is looked through, and inboxes.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An operator's way to act for lanes. One task at a time: neither is urgent, and both cost gas.
@@ -25,6 +26,8 @@ pub struct StandIn {
     mirror: Arc<Mirror>,
     network: Network,
     sender: Arc<Sender>,
+    /// None where the operator leaves it to others to bring another gateway.
+    relief: Option<Arc<Relief>>,
     busy: Mutex<Option<JoinHandle<()>>>,
     /// When evidence was looked through last.
     looked: Mutex<Option<Instant>>,
@@ -33,8 +36,17 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    pub fn new(mirror: Arc<Mirror>, network: Network, sender: Arc<Sender>) -> Self {
-        Self { mirror, network, sender, busy: Mutex::default(), looked: Mutex::default(), reported: Arc::default() }
+    pub fn new(mirror: Arc<Mirror>, network: Network, sender: Arc<Sender>, relief: Option<Relief>) -> Self {
+        let relief = relief.map(Arc::new);
+        Self {
+            mirror,
+            network,
+            sender,
+            relief,
+            busy: Mutex::default(),
+            looked: Mutex::default(),
+            reported: Arc::default(),
+        }
     }
 
     /// Looks whether there is anything to do for the app, and begins it. Returns at once.
@@ -49,11 +61,16 @@ impl StandIn {
             return;
         }
         let (network, sender, mirror) = (self.network.clone(), Arc::clone(&self.sender), Arc::clone(&self.mirror));
-        let (reported, executor) = (Arc::clone(&self.reported), executor.clone());
+        let (reported, executor, relief) = (Arc::clone(&self.reported), executor.clone(), self.relief.clone());
         *busy = Some(tokio::spawn(async move {
             for lane in stuck {
                 if let Err(error) = finish(&network, &sender, &executor, lane).await {
                     tracing::warn!(%lane, %error, "node.standin.post");
+                }
+            }
+            if let Some(relief) = relief.filter(|_| reports) {
+                for (lane, entry) in relief.due(&mirror, app, executor.operator()) {
+                    relief.bring(&network, &sender, &mirror, lane, &entry).await;
                 }
             }
             if reports {

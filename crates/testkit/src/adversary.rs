@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod client;
+pub mod dropping;
 pub mod executor;
 mod front;
 pub mod gateway;

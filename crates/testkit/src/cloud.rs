@@ -200,6 +200,31 @@ impl Cloud {
         Ok(Sender::new(network.chain().clone(), self.signer(account)?, sender::Config::default()))
     }
 
+    /// Describes another gateway, with an account's key, that knows the operators; [`Cloud::restart_node`] starts it.
+    pub fn add_gateway(&mut self, account: &str) -> Result<()> {
+        let entry = self.description.accounts.get(account).with_context(|| format!("no account {account}"))?.clone();
+        let text = std::fs::read_to_string(self.config_file("gateway")?)?;
+        // Free a moment ago.
+        let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let own = [
+            ("data_dir", format!("data/{account}")),
+            ("listen", listen.to_string()),
+            ("keystore", entry.keystore.display().to_string()),
+            ("metrics", "off".to_owned()),
+        ];
+        let line = |line: &str| {
+            let found = own.iter().find(|(key, _)| line.starts_with(&format!("{key} = ")));
+            found.map_or_else(|| format!("{line}\n"), |(key, value)| format!("{key} = \"{value}\"\n"))
+        };
+        let config = PathBuf::from(format!("{account}.toml"));
+        std::fs::write(self.folder.join(&config), text.lines().map(line).collect::<String>())?;
+        let (url, metrics) = (format!("http://{listen}"), String::new());
+        self.description
+            .nodes
+            .insert(account.to_owned(), Node { address: entry.address, url, pid: 0, config, metrics });
+        Ok(())
+    }
+
     /// Ends a node as a power failure would.
     pub async fn kill_node(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;

@@ -1,7 +1,7 @@
 //! Lanes and the batches posted to them.
 
 use alloy_primitives::{Address, B256, U256};
-use vouch_core::{AppId, Batch, BatchHash, VerifiedCertificate};
+use vouch_core::{AppId, Batch, BatchHash, Request, VerifiedCertificate};
 
 use super::Network;
 use crate::bindings::batch_registry;
@@ -29,6 +29,8 @@ pub struct Lane {
     pub epoch: u32,
     /// Who may take the lane, and from when on, Unix seconds.
     pub next_gateway: Option<(Address, u64)>,
+    /// When the gateway of this epoch took it, Unix seconds; zero for the first.
+    pub taken_at: u64,
 }
 
 /// What the registry knows of a batch.
@@ -76,6 +78,7 @@ impl Network {
             skip_ends_at: (info.skipEndsAt != 0).then_some(info.skipEndsAt),
             epoch: info.epoch,
             next_gateway: (!info.nextGateway.is_zero()).then_some((info.nextGateway, info.changeAfter)),
+            taken_at: info.takenAt,
         })
     }
 
@@ -176,6 +179,18 @@ impl Network {
     pub async fn take_lane(&self, sender: &Sender, app: AppId, lane: u32) -> Result<u32, Error> {
         let registry = self.contracts().batch_registry;
         let confirmed = self.act(sender, registry, batch_registry::takeLaneCall { app: app.0, lane }).await?;
+        Ok(Self::event_of::<batch_registry::GatewayChanged>(&confirmed, registry)?.epoch)
+    }
+
+    /// Makes `gateway` the lane's at once, because the one of today has left `request`, an entry of the lane's inbox, unanswered
+    /// for the skip delay after its deadline; the sender is an operator of the app. Returns the new epoch.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with `TooEarly`, `EntryAnswered`, `NotInInbox`, `NotMember`, `TurnTaken` or `InvalidGateway`.
+    pub async fn relieve_gateway(&self, sender: &Sender, request: &Request, gateway: Address) -> Result<u32, Error> {
+        let registry = self.contracts().batch_registry;
+        let call = batch_registry::relieveGatewayCall { request: request.into(), gateway };
+        let confirmed = self.act(sender, registry, call).await?;
         Ok(Self::event_of::<batch_registry::GatewayChanged>(&confirmed, registry)?.epoch)
     }
 

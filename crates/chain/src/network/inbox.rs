@@ -82,6 +82,34 @@ impl Network {
         view.call(self.contracts().batch_registry, &call).await
     }
 
+    /// The entries of a lane's inbox behind `cursor`, in their order; none is left out.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer, or leaves an entry out.
+    pub async fn forced_entries(
+        &self,
+        view: &Finalized,
+        app: AppId,
+        lane: u32,
+        cursor: u64,
+    ) -> Result<Vec<Forced>, Error> {
+        let inbox = self.contracts().forced_inbox;
+        let count = view.call(inbox, &forced_inbox::entryCountCall { app: app.0, lane }).await?;
+        if count <= cursor {
+            return Ok(Vec::new());
+        }
+        let (first, last) = (self.deployment().start_block, view.block().number);
+        let events = view.events::<forced_inbox::RequestSubmitted>(inbox, first, last).await?;
+        let behind =
+            events.into_iter().filter(|event| event.app == app.0 && event.lane == lane && event.index > cursor);
+        let entries = behind.map(Forced::try_from).collect::<Result<Vec<_>, _>>()?;
+        let expected = cursor + 1..=count;
+        if !expected.eq(entries.iter().map(|entry| entry.index)) {
+            return Err(Error::inconsistent("RequestSubmitted", format!("not the entries {} to {count}", cursor + 1)));
+        }
+        Ok(entries)
+    }
+
     /// Where a request stands in its lane's inbox, from 1; none if nobody put it there.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::local::config::{DEPLOYMENT_FILE, PASSWORD_FILE, keystore_of};
 const PROGRAM: &str = "vouch-adversary";
 /// Whose key a lying client signs with.
 const CLIENT: &str = "black";
-/// How long a chain that turns bad is good, in seconds: until the node before which it stands has seen something of it.
+/// How long a liar that turns bad is good, in seconds: until there is something that it can contradict, or drop.
 const HONEST_SECONDS: u64 = 60;
 /// After how many seconds a lying client begins again.
 const AGAIN_SECONDS: u64 = 10;
@@ -56,15 +56,21 @@ impl Liar {
     pub fn in_place_of(&self, config: &Path) -> Vec<String> {
         let config = config.display().to_string();
         match self.adversary.role {
+            Role::Gateway if self.begins_late() => {
+                words(&["drop", "--config", &config, "--honest-seconds", &HONEST_SECONDS.to_string()])
+            }
             Role::Gateway => words(&["receipts", "--config", &config]),
             _ => words(&["executor", "--config", &config, "--lie", self.adversary.name]),
         }
     }
 
+    fn begins_late(&self) -> bool {
+        matches!(self.adversary.name, "stale-chain" | "forked-chain" | "dropping-gateway")
+    }
+
     /// Arguments of the program before the chain.
     pub fn before_chain(&self, rpc: &str, port: u16) -> Vec<String> {
-        let begins_late = matches!(self.adversary.name, "stale-chain" | "forked-chain");
-        let honest = if begins_late { HONEST_SECONDS } else { 0 }.to_string();
+        let honest = if self.begins_late() { HONEST_SECONDS } else { 0 }.to_string();
         let listen = format!("127.0.0.1:{port}");
         words(&["chain", "--rpc", rpc, "--listen", &listen, "--lie", self.adversary.name, "--honest-seconds", &honest])
     }

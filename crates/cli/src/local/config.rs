@@ -114,6 +114,7 @@ fn executor_of(node: &Node, nodes: &[Node]) -> ExecutorConfig {
         allocate_bips: 2_000,
         concurrency: 0,
         cache_dir: Some(PathBuf::from("compiled")),
+        relief_gateway: None,
         restored: false,
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use vouch_core::{AppId, Batch, BatchHash, Origin, RequestId};
 
+use super::LaneState;
 use super::chain::ChainView;
 use crate::wire::{Refusal, SignedRequest};
 
@@ -123,6 +124,19 @@ impl Inbox {
         }
     }
 
+    /// The entry on whose account operators may relieve the lane's gateway: one that no posted batch answers although `delay`
+    /// seconds have passed, by the chain's time, since its deadline and since this gateway took the lane. Anyone of them serves.
+    pub fn ground_for_relief(&self, lane: &LaneState, delay: u64, time: u64) -> Option<&Submission> {
+        let taken_long_ago = lane.taken_at.saturating_add(delay) <= time;
+        let is_left = |entry: &&Submission| entry.signed.request.deadline.saturating_add(delay) <= time;
+        self.entries.iter().find(is_left).filter(|_| taken_long_ago)
+    }
+
+    /// How many entries posted batches answer.
+    pub fn answered(&self) -> u64 {
+        self.posted
+    }
+
     /// The first entry behind `cursor` whose deadline is before `time`, Unix seconds.
     pub fn overdue_after(&self, cursor: u64, time: u64) -> Option<u64> {
         let mut behind = (cursor.max(self.posted) + 1..).zip(self.after(cursor));
@@ -215,6 +229,22 @@ mod tests {
         let header = Batch { reference_timestamp: 500, ..Batch::default() };
         let other = [(RequestId::ZERO, SIGNED)];
         assert_eq!(inbox.check(&header, 0, &other), Err(Refusal::PassesOver { index: 2 }));
+    }
+
+    #[test]
+    fn a_gateway_is_relieved_for_an_entry_that_is_long_overdue_and_not_before_its_own_time() {
+        let inbox = inbox();
+        let ground = |taken_at, time| {
+            let lane = LaneState { taken_at, ..LaneState::default() };
+            inbox.ground_for_relief(&lane, 50, time).map(|entry| entry.signed.request.deadline)
+        };
+        assert_eq!(ground(0, 169), None, "entry 2 was due at 120; entry 1, due at 110, is answered");
+        assert_eq!(ground(0, 170), Some(120));
+        assert_eq!(ground(121, 170), None, "the gateway came later than that");
+        assert_eq!(ground(121, 171), Some(120));
+        let mut answered = inbox.clone();
+        answered.posted(5, BatchHash::ZERO);
+        assert!(answered.ground_for_relief(&LaneState::default(), 0, 900).is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use vouch_chain::keys::{self, PasswordSource};
 use vouch_compute::wire::Call;
 use vouch_testkit::adversary::client::LyingClient;
 use vouch_testkit::adversary::gateway::{Lie, LyingGateway};
-use vouch_testkit::adversary::{chain, client, executor, receipts};
+use vouch_testkit::adversary::{chain, client, dropping, executor, receipts};
 
 /// Speak the real protocol, and lie; only for tests and demonstrations on a local cloud.
 #[derive(Parser)]
@@ -42,6 +42,15 @@ enum Role {
         /// The gateway's configuration file
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Serve in the place of a gateway and drop everything
+    Drop {
+        /// The gateway's configuration file
+        #[arg(long)]
+        config: PathBuf,
+        /// How long to be honest first, in seconds
+        #[arg(long, default_value_t = 0)]
+        honest_seconds: u64,
     },
     /// Stand before a chain's endpoint and lie about the chain
     Chain {
@@ -146,6 +155,10 @@ async fn main() -> Result<()> {
         Role::Receipts { config } => {
             log_to_stderr();
             receipts::serve(&config).await
+        }
+        Role::Drop { config, honest_seconds } => {
+            log_to_stderr();
+            dropping::serve(&config, Duration::from_secs(honest_seconds)).await
         }
         Role::Chain { rpc, listen, lie, honest_seconds } => {
             chain::serve(&rpc, &listen, lie, Duration::from_secs(honest_seconds)).await

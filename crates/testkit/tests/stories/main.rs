@@ -3,8 +3,10 @@
 
 mod acceptance;
 mod adversaries;
+mod censored;
 mod collector;
 mod executor_lies;
+mod gateway_change;
 mod gateway_lies;
 mod machines;
 mod network;

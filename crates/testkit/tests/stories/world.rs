@@ -13,6 +13,7 @@ use tokio::process::Child;
 use tokio::sync::{Mutex, MutexGuard};
 use vouch_api::{Problem, ProblemCode, Receipt};
 use vouch_chain::Deployment;
+use vouch_chain::anvil::Anvil;
 use vouch_core::bls::SecretKey;
 use vouch_testkit::adversary::gateway::{Asked, Lie, Told};
 use vouch_testkit::cloud::{Cloud, DeployedApp};
@@ -178,6 +179,44 @@ impl World {
         std::fs::write(&file, text.replace(line, "post_interval_seconds = 3600")).unwrap();
         self.cloud.stop_node("gateway").await.unwrap();
         self.cloud.restart_node("gateway").await.unwrap()
+    }
+
+    /// Starts another gateway, which has no lane yet, with the key of the account.
+    pub async fn start_gateway(&mut self, account: &str) -> Child {
+        self.cloud.add_gateway(account).unwrap();
+        self.cloud.restart_node(account).await.unwrap()
+    }
+
+    /// Starts an operator again as one that brings `gateway` to lanes whose own ignores the inbox.
+    pub async fn relieve_with(&self, operator: &str, gateway: Address) -> Child {
+        let file = self.cloud.config_file(operator).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let section = format!("[executor]\nrelief_gateway = \"{gateway}\"");
+        std::fs::write(&file, text.replace("[executor]", &section)).unwrap();
+        self.cloud.stop_node(operator).await.unwrap();
+        self.cloud.restart_node(operator).await.unwrap()
+    }
+
+    /// Puts a gateway that drops everything in the place of the honest one.
+    pub async fn drop_everything(&self) -> Child {
+        self.cloud.stop_node("gateway").await.unwrap();
+        let mut command = std::process::Command::new(ADVERSARY);
+        command.arg("drop").arg("--config").arg(self.cloud.config_file("gateway").unwrap());
+        let child = self.cloud.spawn_logged(command, "dropping").unwrap();
+        wait_for("the gateway that drops everything", async || self.log("dropping").contains("gateway.drop")).await;
+        child
+    }
+
+    /// The app's lane as `vouch lane show` tells of it.
+    pub async fn lane(&self) -> Value {
+        self.cloud.json(&["lane", "show", &self.app.app.to_string()]).await.unwrap()
+    }
+
+    /// Lets so many seconds pass on the chain, in final blocks.
+    pub async fn pass(&self, seconds: u64) {
+        let anvil = Anvil::of(self.cloud.network().await.unwrap().chain()).await.unwrap();
+        anvil.increase_time(seconds).await.unwrap();
+        anvil.mine(5).await.unwrap();
     }
 
     pub fn address(&self, node: &str) -> Address {

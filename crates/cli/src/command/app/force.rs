@@ -171,7 +171,7 @@ async fn wait(
     } else {
         Failure::node(
             format!("entry {} is not answered yet; its lane does nothing else from its deadline on", forced.index),
-            "wait, or ask for a skip if the lane's gateway is gone",
+            "see `vouch lane show`: if its gateway is gone, operators of the app can bring another one with `vouch lane relieve`",
         )
     })
 }

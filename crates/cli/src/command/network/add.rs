@@ -198,6 +198,7 @@ fn config_of(role: MachineRole, listen: String, rpc: &str, private_peers: bool) 
         allocate_bips: 2_000,
         concurrency: 0,
         cache_dir: None,
+        relief_gateway: None,
         restored: false,
     });
     Config {
