@@ -1,7 +1,7 @@
 //! What an operator does in a gateway's place, and about one that lies: finish and post what waits in a stuck lane, and
 //! take the bond of a gateway that signed two proposals for one slot. Another gateway is brought by [`crate::relief`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::mirror::Mirror;
 use crate::relief::Relief;
 
 /// How often kept evidence is looked through, and inboxes.
-const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An operator's way to act for lanes. One task at a time: neither is urgent, and both cost gas.
 pub struct StandIn {
@@ -29,8 +29,8 @@ pub struct StandIn {
     /// None where the operator leaves it to others to bring another gateway.
     relief: Option<Arc<Relief>>,
     busy: Mutex<Option<JoinHandle<()>>>,
-    /// When evidence was looked through last.
-    looked: Mutex<Option<Instant>>,
+    /// When evidence and inboxes of an app were looked through last.
+    looked: Mutex<HashMap<AppId, Instant>>,
     /// Gateways that were reported, or that cannot be: each is tried once in a life.
     reported: Arc<Mutex<HashSet<Address>>>,
 }
@@ -56,8 +56,8 @@ impl StandIn {
             return;
         }
         let stuck = executor.stuck_lanes(app);
-        let reports = self.report_is_due();
-        if stuck.is_empty() && !reports {
+        let looks = self.look_is_due(app);
+        if stuck.is_empty() && !looks {
             return;
         }
         let (network, sender, mirror) = (self.network.clone(), Arc::clone(&self.sender), Arc::clone(&self.mirror));
@@ -68,22 +68,22 @@ impl StandIn {
                     tracing::warn!(%lane, %error, "node.standin.post");
                 }
             }
-            if let Some(relief) = relief.filter(|_| reports) {
+            if let Some(relief) = relief.filter(|_| looks) {
                 for (lane, entry) in relief.due(&mirror, app, executor.operator()) {
                     relief.bring(&network, &sender, &mirror, lane, &entry).await;
                 }
             }
-            if reports {
+            if looks {
                 report(&network, &sender, &mirror, &executor, &reported).await;
             }
         }));
     }
 
-    fn report_is_due(&self) -> bool {
+    fn look_is_due(&self, app: AppId) -> bool {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = looked.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
+        let due = looked.get(&app).is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
         if due {
-            *looked = Some(Instant::now());
+            looked.insert(app, Instant::now());
         }
         due
     }
