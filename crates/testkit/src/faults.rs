@@ -3,7 +3,7 @@
 //! Every link of a node passes through a proxy of this process, so that it can be cut without touching the machine's
 //! network; the same schedules pull the cables of [`machines`](crate::machines). What must hold through all of it is in [`verdict`]: it is asked once everything is healed.
 
-pub mod clients;
+mod clients;
 mod disk;
 mod drill;
 mod link;
