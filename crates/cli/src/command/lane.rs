@@ -62,7 +62,8 @@ pub struct GatewayArguments {
     #[command(flatten)]
     which: Which,
     /// The named gateway's address
-    gateway: Address,
+    #[arg(value_name = "GATEWAY")]
+    next: Address,
     #[command(flatten)]
     key: KeyOptions,
 }
@@ -72,7 +73,8 @@ pub struct NameArguments {
     #[command(flatten)]
     which: Which,
     /// The next gateway's address; without it, an earlier word is taken back
-    gateway: Option<Address>,
+    #[arg(value_name = "GATEWAY")]
+    next: Option<Address>,
     #[command(flatten)]
     key: KeyOptions,
 }
@@ -122,10 +124,10 @@ impl Actor {
 
 async fn name(arguments: &NameArguments, output: &Output) -> Result<(), Failure> {
     let (which, actor) = (&arguments.which, Actor::find(&arguments.which, &arguments.key, "developer").await?);
-    let after = actor.network.name_gateway(&actor.sender, which.app(), which.lane, arguments.gateway).await;
+    let after = actor.network.name_gateway(&actor.sender, which.app(), which.lane, arguments.next).await;
     let after = after.map_err(|error| actor.refusal(error))?;
-    let told = json!({ "app": which.app, "lane": which.lane, "nextGateway": arguments.gateway, "changeAfter": after });
-    output.data(&told, |_| match arguments.gateway {
+    let told = json!({ "app": which.app, "lane": which.lane, "nextGateway": arguments.next, "changeAfter": after });
+    output.data(&told, |_| match arguments.next {
         Some(gateway) => format!("{gateway} may take lane {} from {after} (Unix seconds) on", which.lane),
         None => format!("nobody is named for lane {} any more", which.lane),
     });
@@ -134,10 +136,10 @@ async fn name(arguments: &NameArguments, output: &Output) -> Result<(), Failure>
 
 async fn consent(arguments: &GatewayArguments, output: &Output) -> Result<(), Failure> {
     let (which, actor) = (&arguments.which, Actor::find(&arguments.which, &arguments.key, "gateway").await?);
-    let done = actor.network.consent_to_gateway(&actor.sender, which.app(), which.lane, arguments.gateway).await;
+    let done = actor.network.consent_to_gateway(&actor.sender, which.app(), which.lane, arguments.next).await;
     done.map_err(|error| actor.refusal(error))?;
-    let told = json!({ "app": which.app, "lane": which.lane, "nextGateway": arguments.gateway });
-    output.data(&told, |_| format!("{} may take lane {} now", arguments.gateway, which.lane));
+    let told = json!({ "app": which.app, "lane": which.lane, "nextGateway": arguments.next });
+    output.data(&told, |_| format!("{} may take lane {} now", arguments.next, which.lane));
     Ok(())
 }
 

@@ -14,7 +14,8 @@ pub struct Arguments {
     #[command(flatten)]
     which: Which,
     /// Who shall serve the lane: a gateway that runs, with the lane's bond
-    gateway: Address,
+    #[arg(value_name = "GATEWAY")]
+    next: Address,
     /// The entry that is left unanswered (default: the one that was due first)
     #[arg(long, value_name = "REQUEST")]
     request: Option<B256>,
@@ -26,12 +27,12 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let (which, actor) = (&arguments.which, Actor::find(&arguments.which, &arguments.key, "operator-1").await?);
     let entry = entry(arguments, &actor).await?;
     check_bond(arguments, &actor).await?;
-    let done = actor.network.relieve_gateway(&actor.sender, &entry, arguments.gateway).await;
+    let done = actor.network.relieve_gateway(&actor.sender, &entry, arguments.next).await;
     let epoch = done.map_err(|error| actor.refusal(error))?;
     let told = json!({
-        "app": which.app, "lane": which.lane, "gateway": arguments.gateway, "epoch": epoch, "request": entry.id().0,
+        "app": which.app, "lane": which.lane, "gateway": arguments.next, "epoch": epoch, "request": entry.id().0,
     });
-    output.data(&told, |_| format!("lane {} is {}'s: epoch {epoch}", which.lane, arguments.gateway));
+    output.data(&told, |_| format!("lane {} is {}'s: epoch {epoch}", which.lane, arguments.next));
     Ok(())
 }
 
@@ -63,14 +64,14 @@ async fn check_bond(arguments: &Arguments, actor: &Actor) -> Result<(), Failure>
     let read = async {
         let view = actor.network.view().await?;
         let minimum = actor.network.minimum_bond(&view, which.app(), which.lane).await?;
-        Ok((minimum, actor.network.bond(&view, arguments.gateway).await?.standing()))
+        Ok((minimum, actor.network.bond(&view, arguments.next).await?.standing()))
     };
     let (minimum, standing) = read.await.map_err(|error| actor.refusal(error))?;
     if standing >= minimum {
         return Ok(());
     }
     Err(Failure::input(
-        format!("the lane asks its gateway for a bond of {minimum} wei, and {} has {standing}", arguments.gateway),
-        format!("`vouch gateway deposit {} --gateway {}`", minimum - standing, arguments.gateway),
+        format!("the lane asks its gateway for a bond of {minimum} wei, and {} has {standing}", arguments.next),
+        format!("`vouch gateway deposit {} --for {}`", minimum - standing, arguments.next),
     ))
 }
