@@ -22,8 +22,8 @@ pub struct DepositArguments {
     /// How much, wei
     amount: U256,
     /// Whose bond (default: the key's own); only this gateway can take it back
-    #[arg(long = "of", value_name = "ADDRESS")]
-    whose: Option<Address>,
+    #[arg(long = "for", value_name = "ADDRESS")]
+    bonded: Option<Address>,
     #[command(flatten)]
     cloud: CloudOptions,
     #[command(flatten)]
@@ -43,8 +43,7 @@ pub struct WithdrawArguments {
 #[derive(clap::Args)]
 pub struct BondArguments {
     /// Whose (default: the key's own)
-    #[arg(value_name = "GATEWAY")]
-    whose: Option<Address>,
+    address: Option<Address>,
     #[command(flatten)]
     cloud: CloudOptions,
     #[command(flatten)]
@@ -63,7 +62,7 @@ async fn deposit(arguments: &DepositArguments, output: &Output) -> Result<(), Fa
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
     let sender = context.sender(&network, context.signer(&arguments.key, "gateway")?);
-    let gateway = arguments.whose.unwrap_or(sender.address());
+    let gateway = arguments.bonded.unwrap_or(sender.address());
     let paid = network.deposit_bond(&sender, gateway, arguments.amount).await;
     paid.map_err(|error| refusal(&context, error))?;
     output.data(&json!({ "gateway": gateway, "deposited": arguments.amount }), |_| {
@@ -95,7 +94,7 @@ async fn withdraw(arguments: &WithdrawArguments, output: &Output) -> Result<(), 
 async fn bond(arguments: &BondArguments, output: &Output) -> Result<(), Failure> {
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
-    let gateway = match arguments.whose {
+    let gateway = match arguments.address {
         Some(gateway) => gateway,
         None => context.signer(&arguments.key, "gateway")?.address(),
     };

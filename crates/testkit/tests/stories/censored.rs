@@ -20,7 +20,7 @@ async fn a_user_whom_the_gateway_drops_gets_its_answer_by_a_transaction_alone() 
     world.call("before").await;
     let dropping = world.address("gateway").to_string();
     // Not with the gateway's own key, whose node sends transactions of its own.
-    world.cloud.json(&["gateway", "deposit", "1000", "--of", &dropping, "--as", "client"]).await.unwrap();
+    world.cloud.json(&["gateway", "deposit", "1000", "--for", &dropping, "--as", "client"]).await.unwrap();
     let _next = world.start_gateway(NEXT).await;
     let _reliever = world.relieve_with(RELIEVER, world.address(NEXT)).await;
     let _liar = world.drop_everything().await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use vouch_api::Receipt;
 use vouch_core::Batch;
-use vouch_testkit::faults::clients::Clients;
+use vouch_testkit::faults::Clients;
 
 use crate::world::{World, wait_for, world};
 

@@ -72,6 +72,6 @@ async fn check_bond(arguments: &Arguments, actor: &Actor) -> Result<(), Failure>
     }
     Err(Failure::input(
         format!("the lane asks its gateway for a bond of {minimum} wei, and {} has {standing}", arguments.next),
-        format!("`vouch gateway deposit {} --of {}`", minimum - standing, arguments.next),
+        format!("`vouch gateway deposit {} --for {}`", minimum - standing, arguments.next),
     ))
 }
