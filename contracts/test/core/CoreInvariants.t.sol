@@ -46,8 +46,10 @@ contract CoreInvariantsTest is Test {
     /// @dev One function, because each would be a campaign of its own: 50,000 calls here, a million at night.
     /// forge-config: default.invariant.runs = 500
     /// forge-config: default.invariant.depth = 100
+    /// forge-config: default.invariant.check_interval = 10
     /// forge-config: nightly.invariant.runs = 4000
     /// forge-config: nightly.invariant.depth = 250
+    /// forge-config: nightly.invariant.check_interval = 25
     function invariant_the_core_keeps_what_it_promises() public view {
         _operator_shares_cover_what_stakers_can_withdraw();
         _encumbered_is_the_sum_of_allocations_and_below_the_max();
