@@ -126,7 +126,6 @@ fn signed(
         reference_timestamp,
         fees_root: fees.0,
         inbox_cursor: parent.as_ref().map_or(0, |parent| parent.inbox_cursor),
-        ..Batch::default()
     };
     ProposeCall {
         gateway_signature: ecdsa::sign(header.hash().0, &GATEWAY_KEY).unwrap().into(),
