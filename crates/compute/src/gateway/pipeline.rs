@@ -24,7 +24,7 @@ use super::queue::{Queue, Waiting};
 use super::round::{self, AgreedCall};
 use super::shared::Shared;
 use super::signing::{self, BuildError, Ending, Frame, Proposal};
-use super::slot::{Blocked, Limits, NextSlot, next_slot};
+use super::slot::{Blocked, Limits, NextSlot, behind, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
 use crate::lane::inbox::Inbox;
@@ -361,10 +361,12 @@ impl Pipeline {
 
     /// The cursor that the next batch starts from.
     fn newest_cursor(&self, inbox: &Inbox) -> Option<u64> {
-        // Nothing waits: no need to ask for a slot, which could have the node post or skip.
-        inbox.after(self.last.as_ref().map_or(0, |last| last.inbox_cursor)).next()?;
-        let slot = self.next_slot()?;
-        inbox.cursor_before(slot.parent, slot.parent_header.as_ref())
+        // Not behind the newest batch, if a skip has made that void: its entries wait again.
+        let slot = behind(self.last.as_ref(), &self.shared.chain.lane(self.lane)?);
+        let before = inbox.cursor_before(slot.parent, slot.parent_header.as_ref())?;
+        // While nothing waits, no slot is asked for, which could have the node post or skip.
+        inbox.after(before).next()?;
+        self.next_slot().map(|_| before)
     }
 
     fn next_slot(&self) -> Option<NextSlot> {
