@@ -61,6 +61,9 @@ pub struct GatewayConfig {
     /// Seconds between posts of certified batches to the chain.
     #[serde(default = "defaults::post_interval_seconds")]
     pub post_interval_seconds: u64,
+    /// Seconds between settlements of posted charges: seldom, because one charge pays for all before it.
+    #[serde(default = "defaults::settle_interval_seconds")]
+    pub settle_interval_seconds: u64,
     /// How long a caller waits at most for its certificate; executors that still compile a program need the time.
     #[serde(default = "defaults::call_timeout_seconds")]
     pub call_timeout_seconds: u64,
@@ -172,6 +175,10 @@ pub enum Join {
 mod defaults {
     pub fn post_interval_seconds() -> u64 {
         2
+    }
+
+    pub fn settle_interval_seconds() -> u64 {
+        600
     }
 
     pub fn call_timeout_seconds() -> u64 {

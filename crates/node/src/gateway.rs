@@ -29,9 +29,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long a table transaction that succeeded is given to become final before another is sent.
 const TABLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often charges are settled: seldom, because one charge pays for all before it.
-const SETTLE_INTERVAL: Duration = Duration::from_secs(600);
-
 /// A gateway with what it needs to act on chain.
 pub struct GatewayRole {
     gateway: Gateway,
@@ -74,6 +71,7 @@ impl GatewayRole {
             network: parts.network.clone(),
             sender: crate::node::sender(parts, signer),
             post_interval: Duration::from_secs(config.post_interval_seconds),
+            settle_interval: Duration::from_secs(config.settle_interval_seconds),
             acted: HashMap::new(),
             skips: HashMap::new(),
         };
@@ -98,7 +96,7 @@ impl GatewayRole {
             }
         };
         let acting = async {
-            let mut settle_at = tokio::time::Instant::now() + SETTLE_INTERVAL;
+            let mut settle_at = tokio::time::Instant::now() + actor.settle_interval;
             let mut post_at = tokio::time::Instant::now() + actor.post_interval;
             loop {
                 tokio::select! {
@@ -115,7 +113,7 @@ impl GatewayRole {
                     }
                     () = tokio::time::sleep_until(settle_at) => {
                         actor.settler.settle_all(&actor.sender).await;
-                        settle_at = tokio::time::Instant::now() + SETTLE_INTERVAL;
+                        settle_at = tokio::time::Instant::now() + actor.settle_interval;
                     }
                 }
             }
@@ -137,6 +135,7 @@ struct Actor {
     network: Network,
     sender: Sender,
     post_interval: Duration,
+    settle_interval: Duration,
     acted: HashMap<Wish, Instant>,
     /// When the skips end that this gateway put a bond on, Unix seconds.
     skips: HashMap<LaneKey, u64>,

@@ -89,6 +89,7 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
             keystore: keystore_of(&node.name),
             password_file: PathBuf::from(PASSWORD_FILE),
             post_interval_seconds: 2,
+            settle_interval_seconds: 600,
             call_timeout_seconds: 90,
             execute_timeout_seconds: 20,
             restored: false,

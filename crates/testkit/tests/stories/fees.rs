@@ -67,6 +67,15 @@ async fn ask_for_more(world: &World, name: &str) -> Child {
     world.cloud.restart_node(name).await.unwrap()
 }
 
+/// Has the gateway settle every other second from its next start on.
+fn settle_often(world: &World) {
+    let file = world.cloud.config_file("gateway").unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let often = text.replace("settle_interval_seconds = 600", "settle_interval_seconds = 2");
+    assert_ne!(often, text);
+    std::fs::write(&file, often).unwrap();
+}
+
 #[tokio::test]
 async fn calls_are_paid_for_from_the_deposit_to_the_earners_even_by_a_gateway_that_lost_its_store() {
     let (world, _) = priced().await;
@@ -85,6 +94,7 @@ async fn calls_are_paid_for_from_the_deposit_to_the_earners_even_by_a_gateway_th
     world.call("without the dear one").await;
 
     world.cloud.kill_node("gateway").await.unwrap();
+    settle_often(&world);
     std::fs::remove_dir_all(world.cloud.folder().join("data/gateway/gateway")).unwrap();
     let _again = world.cloud.restart_node("gateway").await.unwrap();
     let mut attempts = 1;

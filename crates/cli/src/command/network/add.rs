@@ -183,6 +183,7 @@ fn config_of(role: MachineRole, listen: String, rpc: &str, private_peers: bool) 
         keystore: keystore.clone(),
         password_file: password_file.clone(),
         post_interval_seconds: 2,
+        settle_interval_seconds: 600,
         call_timeout_seconds: 90,
         execute_timeout_seconds: 20,
         restored: false,
