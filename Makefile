@@ -141,6 +141,7 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	PROPTEST_CASES=20000 VOUCH_SIM_SEEDS=10000 VOUCH_SIM_FIRST=$$(( $$(date +%s) / 86400 * 10000 )) \
 		cargo test --locked --workspace
 	VOUCH_FUZZ_SECONDS=60 cargo test --locked --workspace --test fuzz
+	VOUCH_FUZZ_SECONDS=60 cargo test --locked --workspace --test image targets
 	VOUCH_FAULTS_SECONDS=600 cargo test --locked --workspace --test faults -- --nocapture
 	VOUCH_FAULTS_SECONDS=600 cargo test --locked --workspace --test stories through_pulled_cables -- --nocapture
 	VOUCH_SOAK_SECONDS=3600 cargo test --locked --workspace --test soak -- --nocapture

@@ -19,6 +19,9 @@ pub mod clock;
 #[cfg(target_arch = "x86_64")]
 pub mod container;
 mod count;
+#[cfg(test)]
+#[path = "../../../tests/fuzz/mod.rs"]
+mod fuzz;
 pub mod image;
 pub mod limits;
 pub mod state;

@@ -8,8 +8,11 @@ mod cache;
 mod contents;
 #[cfg(target_arch = "x86_64")]
 mod debian;
+#[path = "../../../../tests/fuzz/mod.rs"]
+mod fuzz;
 mod layers;
 mod registry;
 #[cfg(target_arch = "x86_64")]
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;

@@ -51,6 +51,25 @@ async fn a_receipt_holds_on_the_chains_word_and_an_altered_one_does_not() {
 }
 
 #[tokio::test]
+async fn an_archived_receipt_holds_without_a_chain_and_under_its_own_checkpoint_only() {
+    let world = world().await;
+    world.call("kept").await;
+    let [receipt, archive] = ["kept", "archive"].map(|name| world.receipt_file(name).display().to_string());
+    world.cloud.json(&["receipt", "post", &receipt]).await.unwrap();
+    let archived = world.cloud.json(&["receipt", "archive", &receipt, "--out", &archive]).await.unwrap();
+    let checkpoint = archived["checkpoint"].as_str().unwrap();
+
+    let nowhere = "http://127.0.0.1:9";
+    let (code, said) = world.verify("archive", &["--offline", "--checkpoint", checkpoint, "--rpc", nowhere]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let other = format!("0x{}", "1".repeat(64));
+    let (code, said) = world.verify("archive", &["--offline", "--checkpoint", &other]).await;
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("the checkpoint is"), "{said}");
+    world.cloud.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_executor_that_was_killed_is_not_missed_and_does_not_sign_twice_when_it_is_back() {
     let world = world().await;
     world.call("before").await;

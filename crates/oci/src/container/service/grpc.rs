@@ -138,6 +138,7 @@ fn broken(error: &hyper::Error) -> Unanswered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz;
 
     #[test]
     fn a_body_is_one_whole_uncompressed_message() {
@@ -159,5 +160,17 @@ mod tests {
             let Unanswered::Broken(reason) = unframe(&body.into()).unwrap_err() else { panic!("{expected}") };
             assert!(reason.contains(expected), "{reason}");
         }
+    }
+    #[test]
+    fn performer_messages() {
+        fuzz!("performer_messages", vec![frame(&b"abc".to_vec()).unwrap().to_vec()], |bytes| {
+            let Ok(message) = unframe(&Bytes::copy_from_slice(bytes)) else { return false };
+            assert_eq!(message, bytes[PREFIX_BYTES..]);
+            let Ok(value) = Vec::<u8>::decode(message.clone()) else { return false };
+            // What is decoded is no larger than what came.
+            assert!(value.len() <= message.len());
+            assert_eq!(Vec::<u8>::decode(&value.encode_to_vec()[..]), Ok(value));
+            true
+        });
     }
 }

@@ -162,6 +162,7 @@ fn value(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz;
 
     #[test]
     fn a_registry_cannot_have_a_password_sent_in_the_clear() {
@@ -195,5 +196,16 @@ mod tests {
         );
         assert_eq!(read(r#"Bearer realm="a\"b""#), expected("bearer", &[r#"realm=a"b"#]));
         assert_eq!(read(r#"Bearer realm="open"#), None);
+    }
+    #[test]
+    fn registry_challenges() {
+        let seeds = [&b"Basic"[..], br#"Bearer realm="https://a/t",service=s , scope="repository:x:pull""#];
+        fuzz!("registry_challenges", seeds.map(<[u8]>::to_vec).to_vec(), |bytes| {
+            let Some(challenge) = HeaderValue::from_bytes(bytes).ok().as_ref().and_then(parse) else { return false };
+            // Nothing is made up: all that was read was in the header.
+            let read = challenge.parameters.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+            assert!(challenge.scheme.len() + read <= bytes.len() && bytes.len() <= CHALLENGE_BYTES_MAX);
+            true
+        });
     }
 }
