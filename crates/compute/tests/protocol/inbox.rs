@@ -185,3 +185,24 @@ async fn an_entry_of_a_skipped_batch_is_answered_again() {
     again.header.sequence = u64::from(WINDOW) + 1;
     propose(&world.executor(0), &resign(again)).await.unwrap();
 }
+
+/// On a lane that nobody calls, nothing else would bring it up again.
+#[tokio::test]
+async fn a_gateway_answers_an_entry_again_whose_batch_a_skip_made_void() {
+    let entry = forced(1, b"ab", LATER);
+    let world = with_inbox(vec![entry.clone()]).await;
+    let void = answered(&world, entry.request.id()).await;
+    world.chain.change(|state| state.lane.cursor = u64::from(WINDOW));
+    let answered_again = async {
+        loop {
+            let batch = answered(&world, entry.request.id()).await;
+            if batch.sequence != void.sequence {
+                return batch;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let again = tokio::time::timeout(std::time::Duration::from_secs(20), answered_again).await;
+    let again = again.expect("the entry is answered again");
+    assert_eq!((again.sequence, again.inbox_cursor), (u64::from(WINDOW) + 1, 1));
+}
