@@ -2,7 +2,7 @@
 //!
 //! Protocol (see `docs/protocol.md`), seen from here:
 //!
-//! 1. **Execute**: every request is checked and run in a fresh sandbox; the reports are signed with the transport key.
+//! 1. **Execute**: every request is checked and run in a fresh sandbox; the reports are signed with the account key.
 //! 2. **Propose**: everything in the header is rebuilt or compared, the slot is reserved on disk, then the BLS key signs.
 //!    The same bytes again get the same signature; other bytes for the slot are refused and both are kept as evidence.
 //! 3. **Certify**: the batch is kept with its signatures and served to anyone.
@@ -115,7 +115,7 @@ pub struct Keys {
     /// Signs batches; in the operator tables.
     pub bls: SecretKey,
     /// Signs report lists.
-    pub transport: [u8; 32],
+    pub account: [u8; 32],
 }
 
 /// What an executor works with.
@@ -134,7 +134,7 @@ pub struct Parts {
 pub enum Error {
     #[error(transparent)]
     Store(#[from] crate::store::Error),
-    #[error("the transport key is not a secret key")]
+    #[error("the account key is not a secret key")]
     Key(#[from] vouch_core::ecdsa::Error),
     #[error("{field} must be at least {min}")]
     Config { field: &'static str, min: usize },
@@ -154,7 +154,7 @@ struct Inner {
     peers: Arc<dyn Peers>,
     programs: Arc<dyn Programs>,
     srs: Arc<Srs>,
-    transport: [u8; 32],
+    account: [u8; 32],
     /// Of the domain under which clients sign.
     separator: B256,
     memory: Arc<ExecutorMemory>,
@@ -175,7 +175,7 @@ impl Executor {
             }
         }
         let Parts { machine, chain, peers, programs, srs, keys } = parts;
-        vouch_core::ecdsa::address(&keys.transport)?;
+        vouch_core::ecdsa::address(&keys.account)?;
         let operator = keys.bls.public_key().operator_id();
         let identity = Identity::new("executor", chain.chain_id(), chain.registry(), operator.into());
         let store = ExecutorStore::open(machine.files(), &config.folder, &identity, chain.head().number)?;
@@ -187,7 +187,7 @@ impl Executor {
             watch: aggregate::Watch::default(),
             admitted: AtomicUsize::new(0),
             running: Arc::new(Semaphore::new(config.concurrency)),
-            transport: keys.transport,
+            account: keys.account,
             separator: crate::request::separator(&*chain),
             config,
             machine,

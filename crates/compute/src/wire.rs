@@ -1,7 +1,7 @@
 //! What gateway and executors say to each other: one version byte, then the postcard bytes of a [`Call`] or an [`Answer`].
 //!
 //! Both sides distrust each other, so every body is bounded before it is decoded ([`BODY_BYTES_MAX`]) and every list
-//! after it ([`Call::check`], [`Answer::check`]); trailing bytes are refused. Transport keys sign hashes of the postcard
+//! after it ([`Call::check`], [`Answer::check`]); trailing bytes are refused. Account keys sign hashes of the postcard
 //! bytes, so these encodings are part of the evidence format: any change raises [`VERSION`].
 
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
@@ -126,13 +126,13 @@ pub struct ReportList {
 }
 
 impl ReportList {
-    /// What the transport key signs.
+    /// What the account key signs.
     pub fn digest(&self) -> B256 {
         keccak256(postcard::to_stdvec(self).expect("encoding a plain record into memory cannot fail"))
     }
 }
 
-/// Reports with the transport key's signature over [`ReportList::digest`], and the outputs behind them.
+/// Reports with the account key's signature over [`ReportList::digest`], and the outputs behind them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecuteAnswer {
     pub list: ReportList,

@@ -281,7 +281,7 @@ impl ExecutorRole {
             peers: Arc::clone(&self.peers) as _,
             programs: Arc::clone(&self.programs) as _,
             srs: Arc::clone(&self.srs),
-            keys: Keys { bls: secret, transport: self.signer.to_bytes().0 },
+            keys: Keys { bls: secret, account: self.signer.to_bytes().0 },
         };
         let executor = Executor::open(settings, parts).map_err(|source| Error::Executor { app, source })?;
         let evidence = executor.evidence().map_err(|source| Error::Executor { app, source })?;

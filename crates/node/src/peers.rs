@@ -141,7 +141,7 @@ impl Peers for HttpPeers {
     fn executors(&self, app: AppId) -> Vec<ExecutorPeer> {
         let operators = self.mirror.operators_of(app).into_iter();
         let reachable = operators.filter(|(_, address)| self.is_reachable(*address));
-        reachable.map(|(operator, transport)| ExecutorPeer { operator, transport }).collect()
+        reachable.map(|(operator, account)| ExecutorPeer { operator, account }).collect()
     }
 
     fn gateways(&self, app: AppId) -> Vec<Address> {

@@ -26,7 +26,7 @@ fn answer(inner: &Inner, call: &OwedCall, lane: &crate::lane::LaneState) -> Resu
     let debts = book::debts(inner.store().fees(), question.lane, &parent, question.clients.iter().copied());
     let debts = debts.map_err(|error| inner.store_failed(&error))?;
     let list = OwedList { operator: inner.memory.operator, question: question.digest(), debts };
-    let answer = OwedAnswer::new(list, &inner.transport);
+    let answer = OwedAnswer::new(list, &inner.account);
     let answer = answer.map_err(|error| Refusal::HostFailure(error.to_string()))?;
     Ok(Answer::Owed(Box::new(answer)))
 }

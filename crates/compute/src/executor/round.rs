@@ -24,7 +24,7 @@ pub async fn execute(inner: &Arc<Inner>, call: ExecuteCall) -> Result<Answer, Re
     let outcomes = run_all(inner, app, program_id, &ids, requests).await?;
     let (reports, outputs) = ids.into_iter().zip(outcomes).map(|(id, outcome)| report(id, outcome)).unzip();
     let list = ReportList { app, program_id, operator: inner.memory.operator, reports };
-    let signature = vouch_core::ecdsa::sign(list.digest(), &inner.transport);
+    let signature = vouch_core::ecdsa::sign(list.digest(), &inner.account);
     let signature = signature.map_err(|error| Refusal::HostFailure(error.to_string()))?.into();
     Ok(Answer::Reports(Box::new(ExecuteAnswer { list, signature, outputs })))
 }

@@ -56,7 +56,7 @@ pub struct OwedList {
     pub debts: Vec<Debt>,
 }
 
-/// An answer with the transport key's signature over [`OwedList::digest`].
+/// An answer with the account key's signature over [`OwedList::digest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwedAnswer {
     pub list: OwedList,
@@ -102,7 +102,7 @@ impl OwedCall {
 }
 
 impl OwedList {
-    /// What the transport key signs.
+    /// What the account key signs.
     pub fn digest(&self) -> B256 {
         digest(ANSWER_TAG, self)
     }
@@ -114,12 +114,12 @@ impl OwedAnswer {
         Ok(Self { list, signature })
     }
 
-    /// Whether it is the answer of `operator`, whose transport key has the address `transport`, to this question.
-    pub fn answers(&self, question: &OwedQuestion, operator: OperatorId, transport: Address) -> bool {
+    /// Whether it is the answer of `operator`, whose account key has the address `account`, to this question.
+    pub fn answers(&self, question: &OwedQuestion, operator: OperatorId, account: Address) -> bool {
         self.list.operator == operator
             && self.list.question == question.digest()
             && self.list.debts.len() == question.clients.len()
-            && ecdsa::verify(self.list.digest(), self.signature.as_slice(), transport).is_ok()
+            && ecdsa::verify(self.list.digest(), self.signature.as_slice(), account).is_ok()
     }
 }
 
@@ -250,13 +250,13 @@ mod tests {
         let debts = vec![Debt { total: units(3), exact: true }];
         let list = OwedList { operator, question: question.digest(), debts };
         let answer = OwedAnswer::new(list, &other).unwrap();
-        let transport = ecdsa::address(&other).unwrap();
-        assert!(answer.answers(&question, operator, transport));
-        assert!(!answer.answers(&OwedQuestion { sequence: 2, ..question.clone() }, operator, transport));
-        assert!(!answer.answers(&question, OperatorId(B256::ZERO), transport));
+        let account = ecdsa::address(&other).unwrap();
+        assert!(answer.answers(&question, operator, account));
+        assert!(!answer.answers(&OwedQuestion { sequence: 2, ..question.clone() }, operator, account));
+        assert!(!answer.answers(&question, OperatorId(B256::ZERO), account));
         assert!(!answer.answers(&question, operator, ecdsa::address(&key).unwrap()));
         let mut changed = answer;
         changed.list.debts[0].total = units(4);
-        assert!(!changed.answers(&question, operator, transport));
+        assert!(!changed.answers(&question, operator, account));
     }
 }

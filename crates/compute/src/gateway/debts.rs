@@ -239,7 +239,7 @@ impl Shared {
     async fn debts_of(&self, member: Member, question: &OwedQuestion, call: Bytes) -> Option<Vec<Debt>> {
         let answer = self.call(member.signer(), call, self.config.peer_timeout).await;
         match answer {
-            Ok(Answer::Owed(answer)) if answer.answers(question, member.operator, member.transport) => {
+            Ok(Answer::Owed(answer)) if answer.answers(question, member.operator, member.account) => {
                 Some(answer.list.debts)
             }
             Ok(Answer::Refused(refusal)) => {

@@ -12,8 +12,8 @@ use crate::wire::Signer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     pub operator: OperatorId,
-    /// The address of its transport key.
-    pub transport: Address,
+    /// The address of its account key.
+    pub account: Address,
 }
 
 impl Member {
@@ -67,5 +67,5 @@ impl Members {
 }
 
 fn member(peer: &ExecutorPeer) -> Member {
-    Member { operator: peer.operator, transport: peer.transport }
+    Member { operator: peer.operator, account: peer.account }
 }

@@ -138,7 +138,7 @@ impl Round {
         }
     }
 
-    /// Only a list that its executor's transport key signed counts: it may have to serve as evidence.
+    /// Only a list that its executor's account key signed counts: it may have to serve as evidence.
     fn checked(
         &self,
         app: AppId,
@@ -155,9 +155,9 @@ impl Round {
         if answer.outputs.len() != list.reports.len() {
             return malformed("its outputs do not belong to its reports");
         }
-        match vouch_core::ecdsa::verify(list.digest(), answer.signature.as_slice(), member.transport) {
+        match vouch_core::ecdsa::verify(list.digest(), answer.signature.as_slice(), member.account) {
             Ok(()) => Ok(answer),
-            Err(_) => malformed("its reports are not signed with its transport key"),
+            Err(_) => malformed("its reports are not signed with its account key"),
         }
     }
 

@@ -157,7 +157,7 @@ pub trait ChainView: Send + Sync + 'static {
 pub struct ExecutorPeer {
     pub operator: OperatorId,
     /// The address of the key that signs its report lists.
-    pub transport: Address,
+    pub account: Address,
 }
 
 /// Why a peer gave no answer.

@@ -146,7 +146,7 @@ fn invents(index: usize, debt: Debt) -> Lie {
             Ok(Call::Owed(call)) => {
                 let debts = vec![debt; call.question.clients.len()];
                 let list = OwedList { operator: operator(index), question: call.question.digest(), debts };
-                Some(OwedAnswer::new(list, &transport_key(index)).unwrap())
+                Some(OwedAnswer::new(list, &account_key(index)).unwrap())
             }
             _ => None,
         };
@@ -281,7 +281,7 @@ async fn an_executor_tells_debts_to_its_lanes_gateway_alone_and_only_where_a_bat
     let asked = question(&last);
     let exact = vec![Debt { total: units(30), exact: true }];
     assert_eq!(ask(&executor, &asked, &GATEWAY_KEY).await, Ok(exact));
-    for key in [&NEXT_GATEWAY_KEY, &CLIENT_KEY, &transport_key(1)] {
+    for key in [&NEXT_GATEWAY_KEY, &CLIENT_KEY, &account_key(1)] {
         assert_eq!(ask(&executor, &asked, key).await, Err(Refusal::WrongGateway));
     }
     let elsewhere = OwedQuestion { chain_id: CHAIN_ID + 1, ..asked.clone() };

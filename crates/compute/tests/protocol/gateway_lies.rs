@@ -22,12 +22,12 @@ fn change(change: impl Fn(Answer) -> Answer + Send + Sync + 'static) -> Lie {
     })
 }
 
-/// Changes the reports, signed properly with the executor's own transport key.
+/// Changes the reports, signed properly with the executor's own account key.
 fn change_reports(index: usize, with: impl Fn(&mut ExecuteAnswer) + Send + Sync + 'static) -> Lie {
     change(move |answer| match answer {
         Answer::Reports(mut reports) => {
             with(&mut reports);
-            reports.signature = ecdsa::sign(reports.list.digest(), &transport_key(index)).unwrap().into();
+            reports.signature = ecdsa::sign(reports.list.digest(), &account_key(index)).unwrap().into();
             Answer::Reports(reports)
         }
         other => other,
@@ -64,7 +64,7 @@ async fn another_output_is_outvoted_and_kept_as_dissent() {
     assert_eq!(receipt.output.as_ref(), b"cba");
     let Evidence::Dissent { list, agreed, signature } = evidence(&world.gateway(), "dissent").await else { panic!() };
     assert_eq!((list.operator, agreed), (operator(3), vec![receipt.exchange]));
-    let signer = ecdsa::address(&transport_key(3)).unwrap();
+    let signer = ecdsa::address(&account_key(3)).unwrap();
     assert_eq!(ecdsa::verify(list.digest(), signature.as_slice(), signer), Ok(()), "signed, so others can be shown");
 }
 
@@ -77,7 +77,7 @@ async fn the_right_hash_with_wrong_output_bytes_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_that_its_transport_key_did_not_sign_do_not_count() {
+async fn reports_that_its_account_key_did_not_sign_do_not_count() {
     let world = World::start().await;
     for index in [0, 1] {
         world.links.lie(

@@ -91,7 +91,7 @@ async fn an_aggregator_that_proposes_other_bytes_is_refused() {
     let honest = first(1);
     let mut other = first(2);
     other.gateway_signature = honest.gateway_signature;
-    let operators = resign_as(first(2), &transport_key(0));
+    let operators = resign_as(first(2), &account_key(0));
     for forged in [other, operators] {
         assert_eq!(propose(&world.executor(1), &forged).await, Err(Refusal::WrongGateway));
     }

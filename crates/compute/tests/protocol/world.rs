@@ -66,7 +66,7 @@ pub fn operator(index: usize) -> OperatorId {
     bls_key(index).public_key().operator_id()
 }
 
-pub fn transport_key(index: usize) -> [u8; 32] {
+pub fn account_key(index: usize) -> [u8; 32] {
     [0x40 + index as u8; 32]
 }
 
@@ -313,7 +313,7 @@ impl Peers for Links {
         (0..4)
             .map(|index| ExecutorPeer {
                 operator: operator(index),
-                transport: ecdsa::address(&transport_key(index)).unwrap(),
+                account: ecdsa::address(&account_key(index)).unwrap(),
             })
             .collect()
     }
@@ -435,7 +435,7 @@ impl World {
             peers: self.links.clone(),
             programs: Arc::new(Only(self.loaded.clone())),
             srs: srs(),
-            keys: Keys { bls: bls_key(index), transport: transport_key(index) },
+            keys: Keys { bls: bls_key(index), account: account_key(index) },
         };
         Executor::open(config, parts)
     }

@@ -56,7 +56,7 @@ pub fn bls_key(index: usize) -> SecretKey {
     SecretKey::from_entropy(&[index as u8 + 1; 48]).unwrap()
 }
 
-pub fn transport_key(index: usize) -> [u8; 32] {
+pub fn account_key(index: usize) -> [u8; 32] {
     [0x40 + index as u8; 32]
 }
 

@@ -204,7 +204,7 @@ impl Network {
                 let debt = Debt { total: U256::from(node as u64) * U256::from(1_000), exact: true };
                 let debts = vec![debt; call.question.clients.len()];
                 let list = OwedList { operator: operator(node), question: call.question.digest(), debts };
-                Answer::Owed(Box::new(OwedAnswer::new(list, &transport_key(node)).unwrap()))
+                Answer::Owed(Box::new(OwedAnswer::new(list, &account_key(node)).unwrap()))
             }
             (Conduct::Garbage, Call::Propose(_)) => Answer::Signature([7; 64].into()),
             (Conduct::Garbage, Call::Execute(_)) => return Some(Bytes::from_static(b"garbage")),
@@ -225,10 +225,8 @@ pub struct Links {
 
 impl Peers for Links {
     fn executors(&self, _: AppId) -> Vec<ExecutorPeer> {
-        let peer = |index| ExecutorPeer {
-            operator: operator(index),
-            transport: ecdsa::address(&transport_key(index)).unwrap(),
-        };
+        let peer =
+            |index| ExecutorPeer { operator: operator(index), account: ecdsa::address(&account_key(index)).unwrap() };
         (0..EXECUTORS).map(peer).collect()
     }
 

@@ -186,7 +186,7 @@ impl World {
                 history: Arc::clone(&self.history),
             }),
             srs: srs(),
-            keys: Keys { bls: bls_key(node), transport: transport_key(node) },
+            keys: Keys { bls: bls_key(node), account: account_key(node) },
         };
         let executor = Executor::open(config, parts)?;
         let (ticking, scheduler) = (executor.clone(), self.scheduler.clone());

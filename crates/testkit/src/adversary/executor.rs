@@ -44,7 +44,7 @@ pub async fn serve(config: &Path, set: u32, lie: Lie) -> Result<()> {
 
 /// The operator's real keys.
 struct Keys {
-    transport: [u8; 32],
+    account: [u8; 32],
     bls_file: PathBuf,
     password: Password,
 }
@@ -53,8 +53,8 @@ impl Keys {
     fn read(config: &Config, set: u32) -> Result<Self> {
         let executor: &ExecutorConfig = config.executor.as_ref().context("the configuration is no executor's")?;
         let password = PasswordSource::File(executor.password_file.clone()).read()?;
-        let transport = keys::read_ecdsa(&executor.keystore, &password)?.to_bytes().0;
-        Ok(Self { transport, bls_file: executor.bls_dir.join(format!("set-{set}.json")), password })
+        let account = keys::read_ecdsa(&executor.keystore, &password)?.to_bytes().0;
+        Ok(Self { account, bls_file: executor.bls_dir.join(format!("set-{set}.json")), password })
     }
 
     /// None while the operator has not joined the set.

@@ -70,7 +70,7 @@ impl Forger {
         forged.map_or(honest, |answer| answer.encode().into())
     }
 
-    /// Signed properly, with the operator's own transport key.
+    /// Signed properly, with the operator's own account key.
     fn other_output(&self, mut answer: ExecuteAnswer) -> Option<Answer> {
         for (report, output) in answer.list.reports.iter_mut().zip(&mut answer.outputs) {
             if let Report::Ran(exchange) = report {
@@ -78,7 +78,7 @@ impl Forger {
                 *output = Output::from_static(OUTPUT);
             }
         }
-        answer.signature = ecdsa::sign(answer.list.digest(), &self.keys.transport).ok()?.into();
+        answer.signature = ecdsa::sign(answer.list.digest(), &self.keys.account).ok()?.into();
         Some(Answer::Reports(Box::new(answer)))
     }
 }
