@@ -8,6 +8,7 @@ use alloy_primitives::B256;
 use tokio::sync::mpsc;
 use vouch_chain::bindings::batch_registry;
 use vouch_chain::{Network, Sender, sender};
+use vouch_coding::srs::Srs;
 use vouch_compute::evidence::Evidence;
 use vouch_compute::gateway::{self, Gateway, Wish};
 use vouch_compute::lane::LaneKey;
@@ -24,6 +25,9 @@ use crate::watch::Watch;
 
 /// Wishes that wait; more are dropped and come again.
 const WISHES_MAX: usize = 256;
+/// What the points are worked out for ahead: batch data of 250 KB, a full batch of calls of 1 KB. Larger ones are rare, and
+/// cost the first of their size up to a second and a half.
+const PREPARED_SYMBOLS: usize = 1 << 13;
 /// How often the gateway looks after itself.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a table transaction that succeeded is given to become final before another is sent.
@@ -39,6 +43,7 @@ pub struct GatewayRole {
 impl GatewayRole {
     pub fn open(config: &GatewayConfig, parts: &Parts) -> Result<Self, Error> {
         let (signer, _) = open_key(&config.keystore, &config.password_file)?;
+        prepare_commitments(Arc::clone(&parts.srs));
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
         let mut settings = gateway::Config::new(parts.data_dir.join("gateway"));
         settings.restored = config.restored;
@@ -123,6 +128,15 @@ impl GatewayRole {
             () = acting => {}
         }
         Err(Error::Ended("the gateway"))
+    }
+}
+
+/// Beside everything else: without it, the first batch of each size holds its lane up, and the calls that gather meanwhile make
+/// the next batch the first of its size again.
+fn prepare_commitments(srs: Arc<Srs>) {
+    let work = move || srs.prepare(PREPARED_SYMBOLS);
+    if let Err(error) = std::thread::Builder::new().name("srs".into()).spawn(work) {
+        tracing::warn!(%error, "gateway.srs.prepare");
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 6_700, value_parser = clap::value_parser!(u16).range(5_001..=10_000))]
     threshold_bips: u16,
     /// How many batches beyond the posted ones operators sign
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4_096))]
     window: u32,
     /// The gateway's address on chain (default: the gateway is asked)
     #[arg(long, value_name = "ADDRESS")]
