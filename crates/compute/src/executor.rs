@@ -38,7 +38,7 @@ use crate::evidence::{Evidence, SignedHeader};
 pub use crate::gateway::KeptBatch;
 use crate::gateway::receipt::Receipt;
 use crate::lane::chain::{ChainView, Peers};
-use crate::lane::floor::Saved;
+use crate::lane::slots::Slots;
 use crate::lane::standing::{CheckError, Memory, Standings};
 use crate::lane::{LaneKey, PostWork};
 use crate::machine::Machine;
@@ -335,6 +335,8 @@ impl ExecutorMemory {
 }
 
 impl Memory for ExecutorMemory {
+    type Slots = ExecutorStore;
+
     fn signer(&self) -> Signer {
         Signer::Operator(self.operator)
     }
@@ -344,24 +346,8 @@ impl Memory for ExecutorMemory {
         self.sign(header) == signature
     }
 
-    fn slot_header(&self, lane: LaneKey, sequence: u64) -> Result<Option<Batch>, StoreError> {
-        Ok(self.store.slot(lane, sequence)?.map(|record| record.header))
-    }
-
-    fn pruned_through(&self, lane: LaneKey) -> Result<u64, StoreError> {
-        self.store.pruned_through(lane)
-    }
-
-    fn created_at_block(&self) -> u64 {
-        self.store.created_at_block()
-    }
-
-    fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, StoreError> {
-        self.store.floor(lane)
-    }
-
-    fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), StoreError> {
-        self.store.save_floor(lane, saved)
+    fn slots(&self) -> &ExecutorStore {
+        &self.store
     }
 }
 

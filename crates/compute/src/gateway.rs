@@ -43,6 +43,7 @@ use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 pub use crate::lane::PostWork;
 use crate::lane::chain::{ChainView, Peers};
+use crate::lane::slots::Slots;
 use crate::machine::Machine;
 use crate::observe::Observed;
 use crate::wire::{Answer, Call, Refusal, SignedRequest};

@@ -9,6 +9,7 @@ pub mod chain;
 pub mod floor;
 pub mod handover;
 pub mod inbox;
+pub mod slots;
 pub mod standing;
 
 use alloy_primitives::{Address, U256};

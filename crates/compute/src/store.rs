@@ -19,6 +19,9 @@ const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const IDENTITY_KEY: &str = "identity";
 const CREATED_KEY: &str = "created";
 
+/// Encoded records by their keys.
+pub type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
 /// Raised by one with every change of a record's encoding; another format is refused rather than guessed.
 const FORMAT: u16 = 1;
 
@@ -111,6 +114,19 @@ impl Store {
         run().map_err(|source| self.failed(source))
     }
 
+    /// One record's bytes.
+    pub fn bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(table)?;
+            Ok(table.get(key)?.map(|record| record.value().to_vec()))
+        })
+    }
+
+    /// One record.
+    pub fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, Error> {
+        self.bytes(table, key)?.map(|bytes| self.decode(&bytes)).transpose()
+    }
+
     /// Decodes a record; a record that does not decode means that the file is damaged.
     pub fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
         postcard::from_bytes(bytes).map_err(|error| Error::Damaged {
@@ -161,6 +177,12 @@ impl Store {
     fn failed(&self, source: redb::Error) -> Error {
         classify(&self.path, source)
     }
+}
+
+/// Writes one record.
+pub fn put(transaction: &WriteTransaction, table: Table, key: &[u8], record: &[u8]) -> Result<(), redb::Error> {
+    transaction.open_table(table)?.insert(key, record)?;
+    Ok(())
 }
 
 /// Encodes a record of ours; these types have no failing case (no maps of unknown length, no foreign serializers).

@@ -16,6 +16,7 @@ use super::{Inner, blocking, certified, proposal};
 use crate::evidence::SignedHeader;
 use crate::lane::chain::Table;
 use crate::lane::handover::{self, Answers, Asker, Ballot, Fetch};
+use crate::lane::slots::Slots;
 use crate::lane::{LaneKey, PostWork};
 use crate::quorum;
 use crate::wire::{

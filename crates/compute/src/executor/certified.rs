@@ -10,6 +10,7 @@ use super::{Inner, blocking};
 use crate::evidence::SignedHeader;
 use crate::gateway::receipt::{self, Receipt, Receipts};
 use crate::lane::LaneKey;
+use crate::lane::slots::Slots;
 use crate::quorum;
 use crate::store::Error;
 use crate::wire::{Answer, CertifyCall, HOLDINGS_MAX, Holding, Refusal, SLOTS_MAX, Signer, SlotsCall};

@@ -12,6 +12,7 @@ use super::{Inner, blocking, funds, header, round};
 use crate::evidence::{Evidence, SignedHeader};
 use crate::fees::book::Draft;
 use crate::lane::LaneKey;
+use crate::lane::slots::Slots;
 use crate::observe::Event;
 use crate::wire::{Answer, Opening, ProposeCall, ProposedData, Refusal, SignedRequest};
 

@@ -18,15 +18,11 @@ use crate::evidence::{self, Evidence, SignedHeader};
 use crate::fees::book::{self, Draft};
 use crate::gateway::KeptBatch;
 use crate::lane::LaneKey;
-use crate::lane::floor::Saved;
+use crate::lane::slots::{self, Record, SLOTS, Slots};
 use crate::machine::Files;
-use crate::store::{Error, Identity, Store, encode};
+use crate::store::{Error, Identity, Store, encode, put};
 use crate::wire::{BatchContent, CertifyCall, EcdsaSignatureBytes, Holding, Signer};
 
-const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
-const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
-/// Through which sequence of a lane slot records were removed; nothing at or below is ever signed again.
-const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
 const BATCHES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("batches");
 const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
 /// Key: the table's time (big endian) ‖ batch hash, so that the oldest batches come first.
@@ -86,17 +82,25 @@ pub struct ExecutorStore {
     seen: Mutex<HashMap<(LaneKey, RequestId), (u64, u64)>>,
 }
 
+impl Slots for ExecutorStore {
+    type Record = SlotRecord;
+
+    fn file(&self) -> &Store {
+        &self.slots
+    }
+}
+
+impl Record for SlotRecord {
+    fn into_header(self) -> Batch {
+        self.header
+    }
+}
+
 impl ExecutorStore {
     /// Opens both files in `folder`; `finalized_block` is the newest one known.
     pub fn open(files: &dyn Files, folder: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
         let slots = Store::open(files, &folder.join("slots.redb"), identity, finalized_block)?;
-        slots.write(|transaction| {
-            for table in [SLOTS, FLOORS] {
-                transaction.open_table(table)?;
-            }
-            transaction.open_table(PRUNED)?;
-            Ok(())
-        })?;
+        slots.write(slots::create)?;
         let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
         batches.write(|transaction| {
             for table in [BATCHES, DATA, OWED, HELD, book::BOOK] {
@@ -108,10 +112,6 @@ impl ExecutorStore {
         let store = Self { slots, batches, seen: Mutex::default() };
         store.load_seen()?;
         Ok(store)
-    }
-
-    pub fn created_at_block(&self) -> u64 {
-        self.slots.created_at_block()
     }
 
     /// Reserves the slot of `record` durably, unless anything speaks against it. One transaction, on disk on return.
@@ -135,10 +135,6 @@ impl ExecutorStore {
     }
 
     /// The record of a slot.
-    pub fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<SlotRecord>, Error> {
-        get(&self.slots, SLOTS, &lane.slot_key(sequence))
-    }
-
     /// The batches whose hash, or one of whose requests that may still run, is in `ids`; at most `max`.
     pub fn kept(&self, ids: RangeInclusive<B256>, max: usize) -> Result<Vec<KeptBatch>, Error> {
         let mut found: BTreeMap<BatchHash, KeptBatch> = BTreeMap::new();
@@ -173,36 +169,6 @@ impl ExecutorStore {
         records.iter().map(|record| self.batches.decode(record)).collect()
     }
 
-    /// The newest reserved slot of a lane.
-    pub fn newest_slot(&self, lane: LaneKey) -> Result<Option<SlotRecord>, Error> {
-        let (first, last) = (lane.slot_key(0), lane.slot_key(u64::MAX));
-        let bytes = self.slots.read(|transaction| {
-            let table = transaction.open_table(SLOTS)?;
-            let newest = table.range(first.as_slice()..=last.as_slice())?.next_back();
-            Ok(newest.transpose()?.map(|(_, record)| record.value().to_vec()))
-        })?;
-        bytes.map(|bytes| self.slots.decode(&bytes)).transpose()
-    }
-
-    /// The reserved slots of a lane above `after`, ascending, at most `max`.
-    pub fn slots_after(&self, lane: LaneKey, after: u64, max: usize) -> Result<Vec<SlotRecord>, Error> {
-        let (first, last) = (lane.slot_key(after.saturating_add(1)), lane.slot_key(u64::MAX));
-        let records: Vec<Vec<u8>> = self.slots.read(|transaction| {
-            let table = transaction.open_table(SLOTS)?;
-            let range = table.range(first.as_slice()..=last.as_slice())?.take(max);
-            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
-        })?;
-        records.iter().map(|record| self.slots.decode(record)).collect()
-    }
-
-    /// Through which sequence the lane's records were removed.
-    pub fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error> {
-        self.slots.read(|transaction| {
-            let table = transaction.open_table(PRUNED)?;
-            Ok(table.get(lane.key().as_slice())?.map_or(0, |sequence| sequence.value()))
-        })
-    }
-
     /// Removes slots at or below the finalized `cursor` whose requests have all expired at `clock`: neither the window
     /// rule nor the rule against repeated requests needs them any more.
     pub fn prune(&self, lane: LaneKey, cursor: u64, clock: u64) -> Result<(), Error> {
@@ -210,22 +176,13 @@ impl ExecutorStore {
         let Some(through) = self.prunable(lane, cursor, clock)? else { return Ok(()) };
         let (first, last) = (lane.slot_key(0), lane.slot_key(through));
         self.slots.write(|transaction| {
-            let mut pruned = transaction.open_table(PRUNED)?;
-            pruned.insert(lane.key().as_slice(), through)?;
+            slots::pruned(transaction, lane, through)?;
             let mut slots = transaction.open_table(SLOTS)?;
             slots.retain_in(first.as_slice()..=last.as_slice(), |_, _| false)?;
             Ok(())
         })?;
         seen.retain(|(of, _), (sequence, _)| *of != lane || *sequence > through);
         Ok(())
-    }
-
-    pub fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, Error> {
-        get(&self.slots, FLOORS, &lane.key())
-    }
-
-    pub fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error> {
-        self.slots.write(|transaction| put(transaction, FLOORS, &lane.key(), &encode(saved)))
     }
 
     pub fn keep_evidence(&self, evidence: &Evidence) -> Result<bool, Error> {
@@ -253,7 +210,7 @@ impl ExecutorStore {
 
     /// The newest batch that answers an entry of the forced inbox.
     pub fn forced_batch(&self, request: RequestId) -> Result<Option<BatchHash>, Error> {
-        get(&self.batches, FORCED, request.as_ref())
+        self.batches.get(FORCED, request.as_ref())
     }
 
     /// Where fees are counted. What a crash loses of it shows as a gap, which the book knows how to live with.
@@ -272,7 +229,7 @@ impl ExecutorStore {
     /// What whoever proposes a batch of this store again must say beside its header.
     pub fn content(&self, batch: BatchHash) -> Result<Option<BatchContent>, Error> {
         let Some(data) = self.data(batch)? else { return Ok(None) };
-        let owed: Option<Vec<U256>> = get(&self.batches, OWED, batch.as_ref())?;
+        let owed: Option<Vec<U256>> = self.batches.get(OWED, batch.as_ref())?;
         Ok(Some(BatchContent { data, owed: owed.unwrap_or_default() }))
     }
 
@@ -329,7 +286,7 @@ impl ExecutorStore {
 
     /// A certified batch with its data.
     pub fn certified(&self, batch: BatchHash) -> Result<Option<CertifyCall>, Error> {
-        let found: Option<CertifyCall> = get(&self.batches, BATCHES, batch.as_ref())?;
+        let found: Option<CertifyCall> = self.batches.get(BATCHES, batch.as_ref())?;
         let Some(mut found) = found else { return Ok(None) };
         found.data = self.data(batch)?;
         Ok(Some(found))
@@ -423,28 +380,6 @@ impl ExecutorStore {
     fn lock_seen(&self) -> MutexGuard<'_, HashMap<(LaneKey, RequestId), (u64, u64)>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn get<T: serde::de::DeserializeOwned>(
-    store: &Store,
-    table: TableDefinition<&[u8], &[u8]>,
-    key: &[u8],
-) -> Result<Option<T>, Error> {
-    let bytes = store.read(|transaction| {
-        let table = transaction.open_table(table)?;
-        Ok(table.get(key)?.map(|record| record.value().to_vec()))
-    })?;
-    bytes.map(|bytes| store.decode(&bytes)).transpose()
-}
-
-fn put(
-    transaction: &WriteTransaction,
-    table: TableDefinition<&[u8], &[u8]>,
-    key: &[u8],
-    record: &[u8],
-) -> Result<(), redb::Error> {
-    transaction.open_table(table)?.insert(key, record)?;
-    Ok(())
 }
 
 fn put_data(transaction: &WriteTransaction, header: &Batch, data: &[u8]) -> Result<(), redb::Error> {

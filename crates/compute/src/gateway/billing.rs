@@ -11,6 +11,7 @@ use super::{CallError, store::SlotRecord};
 use crate::fees::book::{self, Draft, Parent};
 use crate::fees::{Deposit, Price, Standing};
 use crate::lane::LaneKey;
+use crate::lane::slots::Slots;
 use crate::wire::{Refusal, SignedRequest};
 
 /// Clients whose charges are looked at per lane and settlement.

@@ -18,6 +18,7 @@ use super::slot::{NextSlot, behind};
 use crate::fees::book;
 use crate::fees::debts::{self, Debt, OwedCall, OwedQuestion, Stake};
 use crate::lane::LaneKey;
+use crate::lane::slots::Slots;
 use crate::wire::{Answer, Call, REQUESTS_PER_BATCH_MAX, Refusal};
 
 /// Clients whose debts are kept per lane; beyond, all are forgotten and asked for again.

@@ -28,6 +28,7 @@ use super::slot::{Blocked, Limits, NextSlot, behind, next_slot};
 use super::{CallError, Wish};
 use crate::lane::LaneKey;
 use crate::lane::inbox::Inbox;
+use crate::lane::slots::Slots;
 use crate::machine::{Machine, Task};
 use crate::observe::Event;
 

@@ -23,7 +23,7 @@ use super::{CallError, CallOutcome, Config, Error, Parts, PostWork, Wish};
 use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::{AppState, CallError as PeerError, ChainView, Peers, Table};
-use crate::lane::floor::Saved;
+use crate::lane::slots::Slots;
 use crate::lane::standing::{Memory, Standings};
 use crate::machine::Machine;
 use crate::observe::Event;
@@ -72,6 +72,8 @@ pub struct GatewayMemory {
 }
 
 impl Memory for GatewayMemory {
+    type Slots = GatewayStore;
+
     fn signer(&self) -> Signer {
         Signer::Gateway(self.address)
     }
@@ -80,24 +82,8 @@ impl Memory for GatewayMemory {
         ecdsa::verify(header.hash().0, signature, self.address).is_ok()
     }
 
-    fn slot_header(&self, lane: LaneKey, sequence: u64) -> Result<Option<Batch>, StoreError> {
-        Ok(self.store.slot(lane, sequence)?.map(|record| record.header))
-    }
-
-    fn pruned_through(&self, lane: LaneKey) -> Result<u64, StoreError> {
-        self.store.pruned_through(lane)
-    }
-
-    fn created_at_block(&self) -> u64 {
-        self.store.created_at_block()
-    }
-
-    fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, StoreError> {
-        self.store.floor(lane)
-    }
-
-    fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), StoreError> {
-        self.store.save_floor(lane, saved)
+    fn slots(&self) -> &GatewayStore {
+        &self.store
     }
 }
 

@@ -16,21 +16,18 @@ use vouch_core::{Batch, BatchHash, OperatorId, RequestId};
 use crate::evidence::{self, Evidence, SignedHeader};
 use crate::fees::book::{self, Draft};
 use crate::lane::LaneKey;
-use crate::lane::floor::Saved;
+use crate::lane::slots::{self, Record, SLOTS, Slots};
 use crate::machine::Files;
-use crate::store::{Error, Identity, Store, encode};
+use crate::store::{Error, Identity, Store, encode, put};
 use crate::wire::{EcdsaSignatureBytes, HOLDINGS_MAX, Holding, Opening, OperatorSignature};
 
-const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
 const SLOT_OF: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slot_of_batch");
 const DATA: TableDefinition<&[u8], &[u8]> = TableDefinition::new("data");
 const SIGNATURES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("signatures");
 const CALLS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("calls");
-const FLOORS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("floors");
 const HELD: TableDefinition<&[u8], &[u8]> = TableDefinition::new("held");
 /// What the clients of a slot's batch owed before it.
 const OWED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("fees_owed");
-const PRUNED: TableDefinition<&[u8], u64> = TableDefinition::new("pruned");
 const INHERITED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("inherited");
 
 /// A reserved slot: what is proposed, again and again, until it is certified or skipped.
@@ -83,6 +80,20 @@ pub struct GatewayStore {
     store: Store,
 }
 
+impl Slots for GatewayStore {
+    type Record = SlotRecord;
+
+    fn file(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Record for SlotRecord {
+    fn into_header(self) -> Batch {
+        self.header
+    }
+}
+
 impl GatewayStore {
     pub fn open(
         files: &dyn Files,
@@ -95,17 +106,12 @@ impl GatewayStore {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
         let store = Store::open(files, &folder.join("gateway.redb"), &identity, finalized_block)?;
         store.write(|transaction| {
-            for table in [SLOTS, SLOT_OF, DATA, SIGNATURES, CALLS, FLOORS, HELD, OWED, INHERITED, book::BOOK] {
+            for table in [SLOT_OF, DATA, SIGNATURES, CALLS, HELD, OWED, INHERITED, book::BOOK] {
                 transaction.open_table(table)?;
             }
-            transaction.open_table(PRUNED)?;
-            Ok(())
+            slots::create(transaction)
         })?;
         Ok(Self { store })
-    }
-
-    pub fn created_at_block(&self) -> u64 {
-        self.store.created_at_block()
     }
 
     /// Reserves a slot with its data and calls; on disk on return. False if the slot is reserved already, which leaves it
@@ -152,7 +158,7 @@ impl GatewayStore {
 
     /// What the clients of a slot's batch owed before it; nothing if it charges nobody.
     pub fn owed(&self, lane: LaneKey, sequence: u64) -> Result<Vec<U256>, Error> {
-        Ok(self.get(OWED, &lane.slot_key(sequence))?.unwrap_or_default())
+        Ok(self.store.get(OWED, &lane.slot_key(sequence))?.unwrap_or_default())
     }
 
     /// Keeps the signatures that make a batch's certificate.
@@ -168,26 +174,22 @@ impl GatewayStore {
         self.store.write_soon(|transaction| hold(transaction, header, single))
     }
 
-    pub fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<SlotRecord>, Error> {
-        self.get(SLOTS, &lane.slot_key(sequence))
-    }
-
     pub fn slot_of(&self, batch: BatchHash) -> Result<Option<SlotRecord>, Error> {
-        let slot = self.bytes(SLOT_OF, batch.as_ref())?;
-        slot.map_or(Ok(None), |slot| self.get(SLOTS, &slot))
+        let slot = self.store.bytes(SLOT_OF, batch.as_ref())?;
+        slot.map_or(Ok(None), |slot| self.store.get(SLOTS, &slot))
     }
 
     pub fn data(&self, batch: BatchHash) -> Result<Option<Bytes>, Error> {
-        Ok(self.bytes(DATA, batch.as_ref())?.map(Bytes::from))
+        Ok(self.store.bytes(DATA, batch.as_ref())?.map(Bytes::from))
     }
 
     /// The single signatures of a certified batch.
     pub fn signatures(&self, batch: BatchHash) -> Result<Option<Vec<OperatorSignature>>, Error> {
-        self.get(SIGNATURES, batch.as_ref())
+        self.store.get(SIGNATURES, batch.as_ref())
     }
 
     pub fn place(&self, request: RequestId) -> Result<Option<Place>, Error> {
-        self.get(CALLS, request.as_ref())
+        self.store.get(CALLS, request.as_ref())
     }
 
     /// The batches whose hash, or one of whose requests, is in `ids`; at most `max`.
@@ -202,9 +204,9 @@ impl GatewayStore {
         let mut keys: BTreeSet<Vec<u8>> = slots.into_iter().collect();
         for place in places {
             let place: Place = self.store.decode(&place)?;
-            keys.extend(self.bytes(SLOT_OF, place.batch.as_ref())?);
+            keys.extend(self.store.bytes(SLOT_OF, place.batch.as_ref())?);
         }
-        let records = keys.iter().take(max).filter_map(|key| self.get::<SlotRecord>(SLOTS, key).transpose());
+        let records = keys.iter().take(max).filter_map(|key| self.store.get::<SlotRecord>(SLOTS, key).transpose());
         records.map(|record| self.with_signers(record?)).collect()
     }
 
@@ -215,38 +217,9 @@ impl GatewayStore {
         Ok(KeptBatch { header: record.header, requests: record.requests, signers })
     }
 
-    /// The reserved slots of a lane above `after`, ascending, at most `max`.
-    pub fn slots_after(&self, lane: LaneKey, after: u64, max: usize) -> Result<Vec<SlotRecord>, Error> {
-        let (first, last) = (lane.slot_key(after.saturating_add(1)), lane.slot_key(u64::MAX));
-        let records: Vec<Vec<u8>> = self.store.read(|transaction| {
-            let table = transaction.open_table(SLOTS)?;
-            let range = table.range(first.as_slice()..=last.as_slice())?.take(max);
-            range.map(|entry| Ok(entry?.1.value().to_vec())).collect()
-        })?;
-        records.iter().map(|record| self.store.decode(record)).collect()
-    }
-
-    pub fn newest_slot(&self, lane: LaneKey) -> Result<Option<SlotRecord>, Error> {
-        let (first, last) = (lane.slot_key(0), lane.slot_key(u64::MAX));
-        let bytes = self.store.read(|transaction| {
-            let table = transaction.open_table(SLOTS)?;
-            let newest = table.range(first.as_slice()..=last.as_slice())?.next_back();
-            Ok(newest.transpose()?.map(|(_, record)| record.value().to_vec()))
-        })?;
-        bytes.map(|bytes| self.store.decode(&bytes)).transpose()
-    }
-
-    pub fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, Error> {
-        self.get(FLOORS, &lane.key())
-    }
-
-    pub fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error> {
-        self.store.write(|transaction| put(transaction, FLOORS, &lane.key(), &encode(saved)))
-    }
-
     /// What was taken over with the lane, and in which epoch; none if nothing ever was.
     pub fn inherited(&self, lane: LaneKey) -> Result<Option<Inherited>, Error> {
-        self.get(INHERITED, &lane.key())
+        self.store.get(INHERITED, &lane.key())
     }
 
     /// Durable on return: from here on the slots behind the lane's cursor are this gateway's own.
@@ -279,13 +252,6 @@ impl GatewayStore {
         self.store.write(|_| Ok(()))
     }
 
-    pub fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error> {
-        self.store.read(|transaction| {
-            let table = transaction.open_table(PRUNED)?;
-            Ok(table.get(lane.key().as_slice())?.map_or(0, |sequence| sequence.value()))
-        })
-    }
-
     /// Removes the oldest batches of a lane, at most `max`, that the cursor has passed and whose table is older than
     /// `before` (Unix seconds): nobody can claim or challenge them any more.
     pub fn prune(&self, lane: LaneKey, cursor: u64, before: u64, max: usize) -> Result<(), Error> {
@@ -297,35 +263,10 @@ impl GatewayStore {
             oldest.iter().take_while(expired).map(|record| (record.header.sequence, record)).collect();
         let Some(through) = expired.keys().next_back().copied() else { return Ok(()) };
         self.store.write_soon(|transaction| {
-            transaction.open_table(PRUNED)?.insert(lane.key().as_slice(), through)?;
+            slots::pruned(transaction, lane, through)?;
             expired.values().try_for_each(|record| remove(transaction, record))
         })
     }
-
-    fn bytes(&self, table: TableDefinition<&[u8], &[u8]>, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.store.read(|transaction| {
-            let table = transaction.open_table(table)?;
-            Ok(table.get(key)?.map(|record| record.value().to_vec()))
-        })
-    }
-
-    fn get<T: serde::de::DeserializeOwned>(
-        &self,
-        table: TableDefinition<&[u8], &[u8]>,
-        key: &[u8],
-    ) -> Result<Option<T>, Error> {
-        self.bytes(table, key)?.map(|bytes| self.store.decode(&bytes)).transpose()
-    }
-}
-
-fn put(
-    transaction: &WriteTransaction,
-    table: TableDefinition<&[u8], &[u8]>,
-    key: &[u8],
-    record: &[u8],
-) -> Result<(), redb::Error> {
-    transaction.open_table(table)?.insert(key, record)?;
-    Ok(())
 }
 
 fn hold(transaction: &WriteTransaction, header: &Batch, single: &OperatorSignature) -> Result<(), redb::Error> {

@@ -16,6 +16,7 @@ use crate::evidence::SignedHeader;
 use crate::fees::book::{self, Draft, Parent};
 use crate::lane::chain::Table;
 use crate::lane::handover::{self, Answers, Asker, Ballot, Fetch, Next};
+use crate::lane::slots::Slots;
 use crate::lane::{LaneKey, LaneState};
 use crate::store::Error as StoreError;
 use crate::wire::{BatchContent, Refusal};

@@ -13,21 +13,19 @@ use vouch_core::{AppId, Batch};
 use super::LaneKey;
 use super::chain::{ChainView, Peers};
 use super::floor::{Cause, Event, Saved, Standing};
+use super::slots::{Record, Slots};
 use crate::store::Error;
 use crate::wire::{Answer, Call, Holding, Refusal, Signer};
 
 /// What a signer remembers, and how it knows its own signature.
 pub trait Memory: Send + Sync {
+    type Slots: Slots;
+
     fn signer(&self) -> Signer;
     /// Whether `signature` is our key's over `header`.
     fn is_own(&self, header: &Batch, signature: &[u8]) -> bool;
-    /// The header that the slot was reserved for.
-    fn slot_header(&self, lane: LaneKey, sequence: u64) -> Result<Option<Batch>, Error>;
-    /// Through which sequence slots were removed on purpose; those can never be signed again.
-    fn pruned_through(&self, lane: LaneKey) -> Result<u64, Error>;
-    fn created_at_block(&self) -> u64;
-    fn floor(&self, lane: LaneKey) -> Result<Option<Saved>, Error>;
-    fn save_floor(&self, lane: LaneKey, saved: &Saved) -> Result<(), Error>;
+    /// What was reserved, and whether anything of it may be forgotten.
+    fn slots(&self) -> &Self::Slots;
 }
 
 /// What is known of every app and lane since the start.
@@ -108,7 +106,7 @@ impl<M: Memory> Standings<M> {
     }
 
     fn begin(&self, lane: LaneKey) -> Result<Standing, Error> {
-        let saved = self.memory.floor(lane)?;
+        let saved = self.memory.slots().floor(lane)?;
         let start = Standing::start(saved);
         let shown = lock(&self.asked).get(&lane.app).cloned();
         let Some(shown) = shown else { return Ok(start) };
@@ -120,7 +118,7 @@ impl<M: Memory> Standings<M> {
 
     fn save(&self, lane: LaneKey, save: Option<Saved>) -> Result<(), Error> {
         let Some(saved) = save else { return Ok(()) };
-        self.memory.save_floor(lane, &saved)?;
+        self.memory.slots().save_floor(lane, &saved)?;
         tracing::warn!(%lane, ?saved, "lane.floor.save");
         Ok(())
     }
@@ -131,7 +129,7 @@ impl<M: Memory> Standings<M> {
         if self.restored {
             return Ok(Some(Cause::OperatorsWord));
         }
-        let created = self.memory.created_at_block();
+        let created = self.memory.slots().created_at_block();
         let first_shown = self.chain.first_shown(lane, self.memory.signer());
         if let (None, Some(shown)) = (saved, first_shown.filter(|shown| *shown <= created)) {
             return Ok(Some(Cause::StoreIsYounger { created, shown }));
@@ -140,10 +138,10 @@ impl<M: Memory> Standings<M> {
             Some(Saved::Floor { floor, .. }) => floor,
             _ => 0,
         };
-        let known_through = floor.max(self.memory.pruned_through(lane)?);
+        let known_through = floor.max(self.memory.slots().pruned_through(lane)?);
         for header in shown.iter().filter(|header| LaneKey::of(header) == lane && header.sequence > known_through) {
             let sequence = header.sequence;
-            match self.memory.slot_header(lane, sequence)? {
+            match self.memory.slots().slot(lane, sequence)?.map(Record::into_header) {
                 None => return Ok(Some(Cause::PeerHoldsNewer { sequence })),
                 Some(own) if own != *header => return Ok(Some(Cause::PeerHoldsOther { sequence })),
                 Some(_) => {}

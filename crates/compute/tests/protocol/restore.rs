@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vouch_compute::executor::store::{ExecutorStore, SlotRecord};
 use vouch_compute::gateway::Wish;
+use vouch_compute::lane::slots::Slots;
 use vouch_compute::machine::LocalFiles;
 use vouch_compute::store::{Error as StoreError, Identity};
 use vouch_compute::wire::{ProposeCall, Refusal, Signer};
