@@ -175,8 +175,15 @@ impl Chain {
 
     pub(crate) async fn header(&self, block: impl Serialize) -> Result<FinalizedBlock, Error> {
         let block = json!(block);
-        let header = self.header_if_any(&block).await?;
-        header.ok_or_else(|| self.bad_answer("eth_getBlockByNumber", format!("it has no block {block}")))
+        if let Some(header) = self.header_if_any(&block).await? {
+            return Ok(header);
+        }
+        // Whether the endpoint lags or has a hole is what whoever reads this asks next.
+        let newest = match self.header_if_any("latest").await? {
+            Some(newest) => format!("its newest is {:#x}", newest.number),
+            None => "nor any other".to_owned(),
+        };
+        Err(self.bad_answer("eth_getBlockByNumber", format!("it has no block {block}; {newest}")))
     }
 
     pub(crate) fn bad_answer(&self, method: &str, detail: impl std::fmt::Display) -> Error {
