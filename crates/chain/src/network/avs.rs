@@ -4,9 +4,13 @@ use alloy_primitives::{Address, U256};
 
 use super::{Action, Network};
 use crate::bindings::allocation_manager::{self, IAllocationManagerTypes};
+use crate::bindings::strategy_manager;
 use crate::error::Error;
 use crate::finalized::Finalized;
 use crate::sender::{Confirmed, Sender};
+
+/// The most sets of one AVS that are listed.
+const SETS_MAX: usize = 64;
 
 /// An operator set of any AVS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +154,16 @@ impl Network {
         self.allocation_action(&call, 150_000 + 200_000 * strategies.len() as u64)
     }
 
+    /// Burns what a slash took, or sends it to the set's recipient, once its resolution delay has passed. Anyone may.
+    #[must_use]
+    pub fn resolve_slash(&self, set: OperatorSet, slash_id: U256) -> Action {
+        let call = strategy_manager::clearBurnOrRedistributableSharesCall {
+            operatorSet: strategy_manager::OperatorSet { avs: set.avs, id: set.id },
+            slashId: slash_id,
+        };
+        Action::new(self.contracts().strategy_manager, &call, 250_000)
+    }
+
     /// What the slash in `confirmed` took from the set's member.
     ///
     /// # Errors
@@ -193,6 +207,18 @@ impl Network {
             registrar: view.call(manager, &allocation_manager::getAVSRegistrarCall { avs }).await?,
             set_count: view.call(manager, &allocation_manager::getOperatorSetCountCall { avs }).await?,
         })
+    }
+
+    /// The first [`SETS_MAX`] sets of an AVS, in the order in which they were made.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn sets_of(&self, view: &Finalized, avs: Address) -> Result<Vec<OperatorSet>, Error> {
+        let (from, to) = (self.deployment().start_block, view.block().number);
+        let manager = self.contracts().allocation_manager;
+        let events = view.events::<allocation_manager::OperatorSetCreated>(manager, from, to).await?;
+        let own = events.into_iter().map(|event| event.operatorSet).filter(|set| set.avs == avs);
+        Ok(own.take(SETS_MAX).map(|set| OperatorSet { avs: set.avs, id: set.id }).collect())
     }
 
     /// What a set is; none if there is no such set.

@@ -89,6 +89,15 @@ impl Network {
         })
     }
 
+    /// Whether an offer to be an admin waits, in the newest block: for whoever takes it back, and for no decision.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn is_pending_admin_now(&self, account: Address, admin: Address) -> Result<bool, Error> {
+        let call = calls::isPendingAdminCall { account, pendingAdmin: admin };
+        self.chain.latest_call(self.contracts().permission_controller, &call).await
+    }
+
     /// Whether `caller` may call `selector` of `target` for `account`, in the newest block: for whoever appoints, and for no
     /// decision.
     ///

@@ -19,8 +19,6 @@ sol! {
         function pauserRegistry() external view returns (address);
         function permissionController() external view returns (address);
         function delegation() external view returns (address);
-        function clearBurnOrRedistributableShares(OperatorSet calldata operatorSet, uint256 slashId) external;
-        struct OperatorSet { address avs; uint32 id; }
     }
 }
 
@@ -175,12 +173,7 @@ async fn eigen_is_wrapped_staked_allocated_by_an_appointee_and_slashed_to_a_reci
 
     // The slashed half waits in the escrow, however soon the slash is resolved.
     local.anvil.mine(u64::from(delays.slash_resolution_delay_blocks) + 1).await.unwrap();
-    let clear = IReadable::clearBurnOrRedistributableSharesCall {
-        operatorSet: IReadable::OperatorSet { avs: set.avs, id: set.id },
-        slashId: slashed.slash_id,
-    };
-    let manager = network.contracts().strategy_manager;
-    owner.send_and_confirm(manager, clear.abi_encode().into(), "clear").await.unwrap();
+    network.perform(&owner, &[network.resolve_slash(set, slashed.slash_id)]).await.unwrap();
     local.anvil.mine(3).await.unwrap();
     let view = network.view().await.unwrap();
     let outflow = network.outflows(&view).await.unwrap()[0];
