@@ -168,9 +168,10 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Inconsistent`] when there was no slash; fails when the endpoint does not answer.
-    pub async fn set_slash_of(&self, set: OperatorSet, confirmed: &Confirmed) -> Result<SetSlash, Error> {
+    pub async fn set_slash_of(&self, set: OperatorSet, confirmed: &[Confirmed]) -> Result<SetSlash, Error> {
         let manager = self.contracts().allocation_manager;
-        let event = Self::event_of::<allocation_manager::OperatorSlashed>(confirmed, manager)?;
+        let mut events = confirmed.iter().filter_map(|done| done.event::<allocation_manager::OperatorSlashed>(manager));
+        let event = events.next().ok_or_else(|| Error::inconsistent("OperatorSlashed", "the event is missing"))?;
         let count = allocation_manager::getSlashCountCall { operatorSet: set.into() };
         Ok(SetSlash { slash_id: self.chain.latest_call(manager, &count).await?, wad_slashed: event.wadSlashed })
     }
@@ -213,12 +214,17 @@ impl Network {
     ///
     /// # Errors
     /// Fails when the endpoint does not answer.
-    pub async fn sets_of(&self, view: &Finalized, avs: Address) -> Result<Vec<OperatorSet>, Error> {
+    pub async fn sets_of(&self, view: &Finalized, avs: Address) -> Result<Vec<(u32, SetInfo)>, Error> {
         let (from, to) = (self.deployment().start_block, view.block().number);
         let manager = self.contracts().allocation_manager;
         let events = view.events::<allocation_manager::OperatorSetCreated>(manager, from, to).await?;
         let own = events.into_iter().map(|event| event.operatorSet).filter(|set| set.avs == avs);
-        Ok(own.take(SETS_MAX).map(|set| OperatorSet { avs: set.avs, id: set.id }).collect())
+        let mut sets = Vec::new();
+        for id in own.map(|set| set.id).take(SETS_MAX) {
+            let info = self.set_info(view, OperatorSet { avs, id }).await?;
+            sets.push((id, info.ok_or_else(|| Error::inconsistent("isOperatorSet", "a set that was made is gone"))?));
+        }
+        Ok(sets)
     }
 
     /// What a set is; none if there is no such set.

@@ -168,7 +168,7 @@ async fn eigen_is_wrapped_staked_allocated_by_an_appointee_and_slashed_to_a_reci
     let refused = network.gas_of(helper.address(), std::slice::from_ref(&slash)).await.unwrap_err();
     assert_eq!(refused.revert_name(), Some("InvalidCaller"), "{refused}");
     let confirmed = network.perform(&owner, &[slash]).await.unwrap();
-    let slashed = network.set_slash_of(set, &confirmed[0]).await.unwrap();
+    let slashed = network.set_slash_of(set, &confirmed).await.unwrap();
     assert_eq!((slashed.slash_id, slashed.wad_slashed), (U256::ONE, vec![half]));
 
     // The slashed half waits in the escrow, however soon the slash is resolved.

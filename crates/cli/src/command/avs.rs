@@ -126,14 +126,9 @@ async fn show(arguments: &ShowArguments, output: &Output) -> Result<(), Failure>
     };
     let read = async {
         let view = network.view().await?;
-        let mut sets = Vec::new();
-        for set in network.sets_of(&view, account).await? {
-            let info = network.set_info(&view, set).await?;
-            sets.push((set.id, info.ok_or_else(|| Error::inconsistent("getOperatorSet", "a set is gone"))?));
-        }
-        Ok((network.avs(&view, account).await?, sets))
+        Ok::<_, Error>((network.avs(&view, account).await?, network.sets_of(&view, account).await?))
     };
-    let (found, sets) = read.await.map_err(|error: Error| context.chain_failure(error))?;
+    let (found, sets) = read.await.map_err(|error| context.chain_failure(error))?;
     let views: Vec<_> = sets.iter().map(|(id, info)| set::view(*id, info)).collect();
     let told = json!({ "avs": account, "registrar": found.registrar, "setCount": found.set_count, "sets": views });
     output.data(&told, |_| {

@@ -189,6 +189,9 @@ fn advice(revert: &str) -> Option<(&'static str, &'static str)> {
         "OperatorNotSlashable" => {
             ("the operator is not in the set, and left it too long ago", "see its members with `vouch avs set show ID`")
         }
+        "SlashNotResolved" => {
+            ("the slash's delay has not passed yet", "run it again after so many blocks; the number is the block")
+        }
         "NotAdmin" => ("only an admin of the account does this", "see who is with `vouch admin list ACCOUNT`"),
         "AppointeeAlreadySet" => ("it was appointed for that already", "see `vouch admin list ACCOUNT`"),
         "AppointeeNotSet" => ("it was not appointed for that", "see `vouch admin list ACCOUNT`"),

@@ -74,9 +74,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let asked = json!({ "avs": avs, "id": arguments.id, "operator": operator });
     actor
         .carry_out(plan, &[action], output, async |confirmed| {
-            let done =
-                confirmed.first().ok_or_else(|| vouch_chain::Error::inconsistent("slashOperator", "not sent"))?;
-            let slash = network.set_slash_of(set, done).await?;
+            let slash = network.set_slash_of(set, confirmed).await?;
             let text = format!("slash {} of the set: {operator} was slashed", slash.slash_id);
             let told = json!({ "slash": asked, "slashId": slash.slash_id, "wadSlashed": slash.wad_slashed });
             Ok((told, text))
