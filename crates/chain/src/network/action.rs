@@ -20,7 +20,9 @@ pub struct Action {
 }
 
 impl Action {
-    pub(super) fn new<C: SolCall>(to: Address, call: &C, usual_gas: u64) -> Self {
+    /// `usual_gas`: see the field.
+    #[must_use]
+    pub fn new<C: SolCall>(to: Address, call: &C, usual_gas: u64) -> Self {
         let label = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
         Self { to, input: call.abi_encode().into(), label, usual_gas }
     }
