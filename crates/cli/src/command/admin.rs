@@ -38,7 +38,7 @@ pub struct AppointArguments {
     #[arg(long, value_name = "ADDRESS")]
     target: Option<Address>,
     #[command(flatten)]
-    account: AccountOptions,
+    acting: AccountOptions,
 }
 
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub struct RemoveArguments {
     #[arg(long, value_name = "ADDRESS", requires = "function")]
     target: Option<Address>,
     #[command(flatten)]
-    account: AccountOptions,
+    acting: AccountOptions,
 }
 
 #[derive(clap::Args)]
@@ -59,13 +59,14 @@ pub struct OfferArguments {
     /// Who may accept
     admin: Address,
     #[command(flatten)]
-    account: AccountOptions,
+    acting: AccountOptions,
 }
 
 #[derive(clap::Args)]
 pub struct AcceptArguments {
     /// The account that made the offer
-    account: Address,
+    #[arg(value_name = "ACCOUNT")]
+    principal: Address,
     #[command(flatten)]
     signing: SigningOptions,
 }
@@ -74,7 +75,7 @@ pub struct AcceptArguments {
 pub struct AccountOptions {
     /// The operator or AVS that it is about (default: the key's own account)
     #[arg(long = "for", value_name = "ADDRESS")]
-    account: Option<Address>,
+    principal: Option<Address>,
     #[command(flatten)]
     signing: SigningOptions,
 }
@@ -82,7 +83,8 @@ pub struct AccountOptions {
 #[derive(clap::Args)]
 pub struct ListArguments {
     /// The operator or AVS (default: the key's own account)
-    account: Option<Address>,
+    #[arg(value_name = "ACCOUNT")]
+    principal: Option<Address>,
     #[command(flatten)]
     cloud: CloudOptions,
     #[command(flatten)]
@@ -100,8 +102,8 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
 }
 
 async fn appoint(arguments: &AppointArguments, output: &Output) -> Result<(), Failure> {
-    let actor = Actor::find(&arguments.account.signing, "developer").await?;
-    let account = arguments.account.account.unwrap_or(actor.address());
+    let actor = Actor::find(&arguments.acting.signing, "developer").await?;
+    let account = arguments.acting.principal.unwrap_or(actor.address());
     let function = Function::parse(&arguments.function, arguments.target, actor.network.contracts())?;
     let appointment = function.of(arguments.appointee);
     let plan =
@@ -115,8 +117,8 @@ async fn appoint(arguments: &AppointArguments, output: &Output) -> Result<(), Fa
 }
 
 async fn remove(arguments: &RemoveArguments, output: &Output) -> Result<(), Failure> {
-    let actor = Actor::find(&arguments.account.signing, "developer").await?;
-    let (account, address) = (arguments.account.account.unwrap_or(actor.address()), arguments.address);
+    let actor = Actor::find(&arguments.acting.signing, "developer").await?;
+    let (account, address) = (arguments.acting.principal.unwrap_or(actor.address()), arguments.address);
     let Some(function) = &arguments.function else {
         return remove_admin(&actor, account, address, output).await;
     };
@@ -145,8 +147,8 @@ async fn remove_admin(actor: &Actor, account: Address, admin: Address, output: &
 }
 
 async fn offer(arguments: &OfferArguments, output: &Output) -> Result<(), Failure> {
-    let actor = Actor::find(&arguments.account.signing, "developer").await?;
-    let (account, admin) = (arguments.account.account.unwrap_or(actor.address()), arguments.admin);
+    let actor = Actor::find(&arguments.acting.signing, "developer").await?;
+    let (account, admin) = (arguments.acting.principal.unwrap_or(actor.address()), arguments.admin);
     let plan = Plan::new(
         format!("Offer {admin} the rights of an admin"),
         "with `vouch admin remove`, until it accepts by itself; an admin can remove you too from then on",
@@ -161,7 +163,7 @@ async fn offer(arguments: &OfferArguments, output: &Output) -> Result<(), Failur
 
 async fn accept(arguments: &AcceptArguments, output: &Output) -> Result<(), Failure> {
     let actor = Actor::find(&arguments.signing, "developer").await?;
-    let (account, admin) = (arguments.account, actor.address());
+    let (account, admin) = (arguments.principal, actor.address());
     let plan =
         Plan::new(format!("Be an admin of {account}"), "with `vouch admin remove`, unless you are the last admin")
             .step(format!("{admin} may call everything for {account}, and appoint others"));
@@ -174,7 +176,7 @@ async fn accept(arguments: &AcceptArguments, output: &Output) -> Result<(), Fail
 async fn list(arguments: &ListArguments, output: &Output) -> Result<(), Failure> {
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
-    let account = match arguments.account {
+    let account = match arguments.principal {
         Some(account) => account,
         None => context.signer(&arguments.key, "developer")?.address(),
     };

@@ -71,7 +71,7 @@ impl Plan {
         lines.extend(self.steps.iter().enumerate().map(|(index, step)| format!("  {}. {step}", index + 1)));
         lines.push(format!("  undo  {}", self.undo));
         lines.extend(self.risk.iter().map(|risk| format!("  risk  {risk}")));
-        lines.push(format!("  cost  about {} ETH ({} gas)", whole_tokens(self.cost_wei), self.gas));
+        lines.push(format!("  cost  about {} ETH ({} gas)", rounded(self.cost_wei), self.gas));
         lines.join("\n")
     }
 }
@@ -157,6 +157,16 @@ impl Actor {
         strategies.dedup();
         Ok(strategies)
     }
+
+    /// Strategies for people: with their token's symbol where it is known.
+    pub fn names_of(&self, strategies: &[Address]) -> String {
+        let stakes = self.network.contracts().stakes_with_eigen();
+        let name = |strategy: &Address| match stakes.iter().find(|stake| stake.strategy == *strategy) {
+            Some(stake) => format!("{} ({strategy})", stake.symbol),
+            None => strategy.to_string(),
+        };
+        strategies.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What to tell whom a contract refused: in plain words, and what to do next.
@@ -238,6 +248,12 @@ fn in_blocks(blocks: u32, seconds_per_block: u32) -> String {
     format!("{blocks} blocks, at least {time}")
 }
 
+/// An amount in wei as ETH, to six digits behind the point, rounded up.
+fn rounded(wei: U256) -> String {
+    let millionth = U256::from(10).pow(U256::from(12));
+    whole_tokens(wei.div_ceil(millionth).saturating_mul(millionth))
+}
+
 /// An amount of a token with 18 decimals, for people.
 pub fn whole_tokens(amount: U256) -> String {
     let text = format_units(amount, 18).unwrap_or_else(|_| amount.to_string());
@@ -262,12 +278,12 @@ mod tests {
     #[test]
     fn a_plan_says_what_happens_when_it_can_be_undone_and_what_it_costs() {
         let mut plan = Plan::new("Leave the set", "join again").step("leave").step("pay").risk("slashable for a while");
-        (plan.gas, plan.cost_wei) = (21_000, U256::from(42_000_000_000_000u64));
+        (plan.gas, plan.cost_wei) = (21_000, U256::from(41_500_000_000_001u64));
         let text = plan.lines();
         let expected = "Leave the set\n  1. leave\n  2. pay\n  undo  join again\n  risk  slashable for a while\n  \
                         cost  about 0.000042 ETH (21000 gas)";
         assert_eq!(text, expected);
-        assert_eq!(serde_json::to_value(&plan).unwrap()["costWei"], "0x2632e314a000");
+        assert_eq!(serde_json::to_value(&plan).unwrap()["costWei"], serde_json::json!(plan.cost_wei));
     }
 
     #[test]

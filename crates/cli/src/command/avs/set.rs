@@ -81,12 +81,11 @@ async fn create(arguments: &CreateArguments, output: &Output) -> Result<(), Fail
         None => "slashed stake burns: this can never be changed".to_owned(),
     };
     let delay = actor.blocks(actor.network.deployment().parameters.allocation_configuration_delay_blocks);
-    let strategies: Vec<String> = new.strategies.iter().map(Address::to_string).collect();
     let plan = Plan::new(
         format!("Make set {} of {avs}", arguments.id),
-        format!("never: a set stays. Its slasher changes within {delay}, its strategies with `vouch avs strategies`"),
+        format!("never: a set stays. Its slasher changes after {delay}; its strategies with `vouch avs strategies`"),
     )
-    .step(format!("make the set, which takes stake in {}", strategies.join(", ")))
+    .step(format!("make the set, which takes stake in {}", actor.names_of(&new.strategies)))
     .step(format!("let {} slash its members", new.slasher))
     .step(fate)
     .risk("operators that join let this slasher take all that they allocate to the set");

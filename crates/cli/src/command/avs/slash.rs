@@ -64,9 +64,8 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let strategies = actor.strategies(&arguments.strategies)?;
     let wads = vec![arguments.percent; strategies.len()];
     let resolution = actor.blocks(actor.network.deployment().parameters.slash_resolution_delay_blocks);
-    let names: Vec<String> = strategies.iter().map(ToString::to_string).collect();
     let plan = Plan::new(format!("Slash {operator} in set {} of {avs}", arguments.id), "never")
-        .step(format!("take the part of its allocation in {}", names.join(", ")))
+        .step(format!("take the part of its allocation in {}", actor.names_of(&strategies)))
         .step(format!("in {resolution}, anyone may burn it, or send it to the set's recipient"))
         .risk("the operator and everybody who delegates to it lose the same part of what is allocated");
     let action = actor.network.slash_set_member(set, operator, &strategies, &wads, &arguments.reason);

@@ -32,14 +32,13 @@ pub async fn run(command: &Command, output: &Output) -> Result<(), Failure> {
     let (actor, avs) = arguments.avs.actor().await?;
     let (set, id) = (OperatorSet { avs, id: arguments.id }, arguments.id);
     let strategies = actor.strategies(&arguments.strategies)?;
-    let names: Vec<String> = strategies.iter().map(ToString::to_string).collect();
-    let names = names.join(", ");
+    let names = actor.names_of(&strategies);
     let delay = actor.blocks(actor.network.deployment().parameters.deallocation_delay_blocks);
     let (plan, action, text) = match command {
         Command::Add(_) => (
             Plan::new(
                 format!("Add strategies to set {id} of {avs}"),
-                format!("with `vouch avs strategies remove`, within {delay}"),
+                format!("with `vouch avs strategies remove`; that takes {delay}"),
             )
             .step(format!("the set takes stake in {names} from the next block on"))
             .risk("operators that had allocated in them for another reason are not touched: they allocate anew"),
@@ -51,9 +50,9 @@ pub async fn run(command: &Command, output: &Output) -> Result<(), Failure> {
                 format!("Remove strategies from set {id} of {avs}"),
                 "once they have left, with `vouch avs strategies add`",
             )
-            .step(format!("{names} leave the set in {delay}; until then their stake is slashable as before")),
+            .step(format!("in {delay}, {names} leave the set; until then their stake is slashable as before")),
             actor.network.remove_strategies(set, &strategies),
-            format!("{names} leave set {id} in {delay}"),
+            format!("in {delay}: {names} out of set {id}"),
         ),
     };
     let told = json!({ "avs": avs, "id": id, "strategies": strategies });
