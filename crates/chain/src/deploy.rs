@@ -10,15 +10,16 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolType, SolValue, abi::TokenSeq};
 
 use crate::artifacts::{self as code, Artifact};
-use crate::bindings::strategy_manager;
+use crate::bindings::{strategy_factory, strategy_manager};
 use crate::error::Error;
 use crate::sender::Sender;
 
+mod eigen;
 mod manifest;
 mod parameters;
 
-pub use manifest::{Contracts, Deployment, Stake};
-pub use parameters::{InboxRules, Parameters, ProfileTimes};
+pub use manifest::{Contracts, Deployment, Eigen, Stake};
+pub use parameters::{EigenRules, ForkShares, ForkTimes, InboxRules, Parameters, ProfileTimes};
 
 /// Deploys everything that `manifest` does not show as done, and keeps the manifest up to date.
 ///
@@ -82,7 +83,10 @@ impl Deployer<'_> {
     async fn run(&self) -> Result<u64, Error> {
         self.core().await?;
         self.vouch().await?;
+        self.releases_and_strategies().await?;
+        self.eigen().await?;
         self.stakes().await?;
+        self.open_for_deposits().await?;
         self.sender.chain().latest_block_number().await
     }
 
@@ -95,7 +99,7 @@ impl Deployer<'_> {
             at.delegation_manager,
             at.allocation_manager,
             at.pauser_registry,
-            deployer,
+            at.strategy_factory,
             with.slash_resolution_delay_blocks,
         );
         self.create(&code::STRATEGY_MANAGER, at.strategy_manager, &strategies).await?;
@@ -163,7 +167,18 @@ impl Deployer<'_> {
         self.create(&code::ENDPOINTS, at.endpoints, &()).await
     }
 
-    /// The local cloud's tokens, each with its strategy, open for deposits.
+    /// What every AVS finds there. Tokens that have a strategy of their own get no second one from the factory.
+    async fn releases_and_strategies(&self) -> Result<(), Error> {
+        let at = &self.deployment.contracts;
+        self.create(&code::RELEASE_MANAGER, at.release_manager, &(at.permission_controller,)).await?;
+        let demo_tokens = at.stakes.iter().map(|stake| stake.token);
+        let taken: Vec<Address> = [at.eigen.backing, at.eigen.token].into_iter().chain(demo_tokens).collect();
+        let factory = (at.strategy_manager, at.pauser_registry, self.sender.address(), taken);
+        self.create(&code::STRATEGY_FACTORY, at.strategy_factory, &factory).await?;
+        self.create(&code::OPEN_REGISTRAR, at.open_registrar, &()).await
+    }
+
+    /// The local cloud's tokens, each with its strategy.
     async fn stakes(&self) -> Result<(), Error> {
         let at = &self.deployment.contracts;
         let creation_order = |created: fn(&Stake) -> Address| {
@@ -179,20 +194,24 @@ impl Deployer<'_> {
             let strategy = (at.strategy_manager, stake.token, at.pauser_registry);
             self.create(&code::STRATEGY_BASE, stake.strategy, &strategy).await?;
         }
-        for stake in &at.stakes {
-            self.open_for_deposits(stake.strategy).await?;
-        }
         Ok(())
     }
 
-    async fn open_for_deposits(&self, strategy: Address) -> Result<(), Error> {
-        let manager = self.deployment.contracts.strategy_manager;
-        let open = strategy_manager::strategyIsWhitelistedForDepositCall { strategy };
-        if self.sender.chain().latest_call(manager, &open).await? {
+    /// Lets stakers deposit into every strategy of the manifest. Only the factory can, and only its owner can make it.
+    async fn open_for_deposits(&self) -> Result<(), Error> {
+        let at = &self.deployment.contracts;
+        let mut strategies = Vec::new();
+        for stake in at.stakes_with_eigen() {
+            let open = strategy_manager::strategyIsWhitelistedForDepositCall { strategy: stake.strategy };
+            if !self.sender.chain().latest_call(at.strategy_manager, &open).await? {
+                strategies.push(stake.strategy);
+            }
+        }
+        if strategies.is_empty() {
             return Ok(());
         }
-        let call = strategy_manager::addStrategiesToDepositWhitelistCall { strategies: vec![strategy] };
-        self.sender.send_and_confirm(manager, call.abi_encode().into(), "addStrategiesToDepositWhitelist").await?;
+        let call = strategy_factory::whitelistStrategiesCall { strategies };
+        self.sender.send_and_confirm(at.strategy_factory, call.abi_encode().into(), "whitelistStrategies").await?;
         Ok(())
     }
 

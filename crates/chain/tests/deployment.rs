@@ -19,6 +19,8 @@ use vouch_core::{Batch, BatchHash, Certificate, Limits, Program, VerifiedCertifi
 
 #[allow(dead_code, reason = "each test program uses its part")]
 mod common;
+#[path = "deployment/eigen.rs"]
+mod eigen;
 
 use common::{Local, start};
 
@@ -56,17 +58,19 @@ async fn a_deployment_that_was_cut_off_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = manifest(&folder);
     let parameters = Parameters::local();
-    // Cut off when the third contract stands, with the next one perhaps on its way.
-    tokio::select! {
-        done = deploy(&sender, &parameters, &path) => panic!("not cut off: {done:?}"),
-        () = code_at(&local, sender.address().create(2)) => {}
+    // Cut off when the third contract stands, and again between a token and its escrow, with the next one perhaps on its way.
+    for nonce in [2, 22] {
+        tokio::select! {
+            done = deploy(&sender, &parameters, &path) => panic!("not cut off: {done:?}"),
+            () = code_at(&local, sender.address().create(nonce)) => {}
+        }
     }
     let begun = Deployment::load(&path).unwrap();
     assert_eq!(begun.end_block, None);
     let whole = deploy(&sender, &parameters, &path).await.unwrap();
     assert_eq!((whole.contracts, whole.first_nonce), (begun.contracts, 0));
-    // Twenty contracts and two calls, none of them twice.
-    assert_eq!(sender.mined_nonce().await.unwrap(), 23);
+    // 29 contracts and a call, none of them twice.
+    assert_eq!(sender.mined_nonce().await.unwrap(), 30);
 }
 
 async fn code_at(local: &Local, address: Address) {

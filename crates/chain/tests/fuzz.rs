@@ -125,15 +125,25 @@ fn deployment() -> serde_json::Value {
         "feeVault",
         "gatewayBonds",
         "endpoints",
+        "releaseManager",
+        "strategyFactory",
+        "openRegistrar",
     ];
     let addresses = contracts
         .iter()
         .zip(1u8..)
         .map(|(name, byte)| ((*name).to_owned(), serde_json::json!(Address::repeat_byte(byte))));
     let mut contracts: serde_json::Map<_, _> = addresses.collect();
+    let eigen = ["backing", "token", "forkParameters", "escrow", "strategy"];
+    let eigen: serde_json::Map<_, _> = eigen
+        .iter()
+        .zip(101u8..)
+        .map(|(name, byte)| ((*name).to_owned(), serde_json::json!(Address::repeat_byte(byte))))
+        .collect();
+    contracts.insert("eigen".to_owned(), eigen.into());
     contracts.insert("stakes".to_owned(), serde_json::json!([]));
     serde_json::json!({
-        "version": 1, "chainId": 31_337, "genesisHash": B256::ZERO, "deployer": Address::ZERO, "firstNonce": 0,
+        "version": 2, "chainId": 31_337, "genesisHash": B256::ZERO, "deployer": Address::ZERO, "firstNonce": 0,
         "startBlock": 1, "endBlock": 2, "contracts": contracts,
         "parameters": vouch_chain::deploy::Parameters::local(),
     })

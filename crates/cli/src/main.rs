@@ -46,6 +46,15 @@ enum Command {
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
+    /// Turn bEIGEN into EIGEN and back, and see what you have of both
+    #[command(subcommand)]
+    Token(command::token::Command),
+    /// Make an AVS by hand: its operator sets, the stake that they take, and who slashes
+    #[command(subcommand)]
+    Avs(command::avs::Command),
+    /// Say who may act for an account, function by function, or in everything
+    #[command(subcommand)]
+    Admin(command::admin::Command),
     /// See who serves an app's lanes, and change it
     #[command(subcommand)]
     Lane(command::lane::Command),
@@ -111,6 +120,9 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::App(command) => block_on(command::app::run(command, output)),
         Command::Image(command) => block_on(command::image::run(command, output)),
         Command::Operator(command) => block_on(command::operator::run(command, output)),
+        Command::Token(command) => block_on(command::token::run(command, output)),
+        Command::Avs(command) => block_on(command::avs::run(command, output)),
+        Command::Admin(command) => block_on(command::admin::run(command, output)),
         Command::Lane(command) => block_on(command::lane::run(command, output)),
         Command::Gateway(command) => block_on(command::gateway::run(command, output)),
         Command::Fee(command) => block_on(command::fee::run(command, output)),

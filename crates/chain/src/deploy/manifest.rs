@@ -11,7 +11,7 @@ use crate::client::Chain;
 use crate::error::Error;
 
 /// The manifest's form.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What stands where on which chain: `deployment.json`.
@@ -54,9 +54,29 @@ pub struct Contracts {
     pub fee_vault: Address,
     pub gateway_bonds: Address,
     pub endpoints: Address,
+    pub release_manager: Address,
+    /// Makes strategies of tokens that have none, and alone says what can be deposited.
+    pub strategy_factory: Address,
+    /// Lets every operator join, for AVSs that have no registrar of their own.
+    pub open_registrar: Address,
+    pub eigen: Eigen,
     /// The local cloud's tokens and strategies, by ascending strategy address as operator sets want them: the first is
     /// the primary one.
     pub stakes: Vec<Stake>,
+}
+
+/// The first generation of EIGEN, and what stakes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Eigen {
+    /// bEIGEN: what is held in the end, and what a fork divides.
+    pub backing: Address,
+    /// EIGEN: the wrapper of it.
+    pub token: Address,
+    pub fork_parameters: Address,
+    /// Holds every staked unit.
+    pub escrow: Address,
+    pub strategy: Address,
 }
 
 /// A token and the strategy that holds deposits of it.
@@ -72,7 +92,7 @@ impl Contracts {
     /// The addresses of contracts that `deployer` creates from `first_nonce` on, in the order of the fields.
     pub(super) fn predict(deployer: Address, first_nonce: u64, demo_tokens: bool) -> Self {
         let at = |index: u64| deployer.create(first_nonce + index);
-        let mut pairs = vec![(at(19), at(17)), (at(20), at(18))];
+        let mut pairs = vec![(at(27), at(25)), (at(28), at(26))];
         pairs.sort_unstable();
         if !demo_tokens {
             pairs.clear();
@@ -97,11 +117,22 @@ impl Contracts {
             fee_vault: at(14),
             gateway_bonds: at(15),
             endpoints: at(16),
+            release_manager: at(17),
+            strategy_factory: at(18),
+            open_registrar: at(19),
+            eigen: Eigen { backing: at(20), token: at(21), fork_parameters: at(22), escrow: at(23), strategy: at(24) },
             stakes: stakes.collect(),
         }
     }
 
-    /// All strategies, ascending, as operator sets want them.
+    /// Everything that can be staked from the start: the local cloud's tokens, then EIGEN, whose withdrawals pay bEIGEN.
+    #[must_use]
+    pub fn stakes_with_eigen(&self) -> Vec<Stake> {
+        let eigen = Stake { symbol: "EIGEN".to_owned(), token: self.eigen.token, strategy: self.eigen.strategy };
+        self.stakes.iter().cloned().chain([eigen]).collect()
+    }
+
+    /// The strategies of the local cloud's tokens, ascending, as operator sets want them.
     #[must_use]
     pub fn strategies(&self) -> Vec<Address> {
         self.stakes.iter().map(|stake| stake.strategy).collect()

@@ -1,6 +1,10 @@
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
+mod eigen;
+
+pub use eigen::{EigenRules, ForkShares, ForkTimes};
+
 /// How far ahead operators let a deadline be (7 days), and a day to settle what was posted: so long a deposit stays after its
 /// client asked for it, besides the staleness of the app's tables.
 pub(super) const FEE_DEADLINE_SECONDS: u64 = 8 * 86_400;
@@ -33,6 +37,7 @@ pub struct Parameters {
     pub demand_limit_bytes: u64,
     pub profile: ProfileTimes,
     pub inbox: InboxRules,
+    pub eigen: EigenRules,
     /// Deploy worthless tokens with their strategies; only possible on the local chain.
     pub demo_tokens: bool,
 }
@@ -109,6 +114,7 @@ impl Parameters {
                 deadline_max_seconds: 600,
                 payload_bytes_max: 65_536,
             },
+            eigen: EigenRules::local(),
             demo_tokens: true,
         }
     }
@@ -152,6 +158,7 @@ impl Parameters {
                 deadline_max_seconds: DAY,
                 payload_bytes_max: 65_536,
             },
+            eigen: EigenRules::mainnet(),
             demo_tokens: false,
         }
     }
@@ -166,6 +173,13 @@ impl Parameters {
     #[must_use]
     pub fn bond_withdrawal_delay_seconds(&self) -> u32 {
         self.deallocation_delay_blocks.saturating_mul(self.seconds_per_block)
+    }
+
+    /// How long staked EIGEN stays in its escrow after its exit was queued or it was slashed: as long as a withdrawal waits
+    /// anyway, so that nobody waits twice.
+    #[must_use]
+    pub fn escrow_lag_blocks(&self) -> u32 {
+        self.withdrawal_delay_blocks
     }
 
     pub(super) fn seconds_per_block(&self) -> U256 {
@@ -232,6 +246,9 @@ mod tests {
             let (inbox, seconds) = (&preset.inbox, preset.seconds_per_block);
             assert!(inbox.seed_delay_blocks * seconds < inbox.deadline_min_seconds);
             assert!(inbox.deadline_min_seconds < inbox.deadline_max_seconds);
+            let fork = &preset.eigen.times;
+            assert!(fork.withdrawal <= preset.escrow_lag_blocks() * seconds);
+            assert!(fork.stake_table_age >= preset.profile.staleness);
         }
     }
 }

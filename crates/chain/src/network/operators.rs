@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolValue;
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2, SecretKey};
 
-use super::Network;
+use super::{Network, OperatorSet};
 use crate::bindings::{allocation_manager, delegation_manager, key_registrar};
 use crate::convert;
 use crate::error::Error;
@@ -226,9 +226,17 @@ impl Network {
     /// # Errors
     /// [`Error::Reverted`] naming what is missing.
     pub async fn join_set(&self, sender: &Sender, operator_set_id: u32) -> Result<(), Error> {
+        self.join_set_of(sender, OperatorSet { avs: self.contracts().app_controller, id: operator_set_id }).await
+    }
+
+    /// Makes the sender a member of a set of any AVS, whose registrar may refuse it.
+    ///
+    /// # Errors
+    /// [`Error::Reverted`] with what the registrar has against it.
+    pub async fn join_set_of(&self, sender: &Sender, set: OperatorSet) -> Result<(), Error> {
         let parameters = allocation_manager::IAllocationManagerTypes::RegisterParams {
-            avs: self.contracts().app_controller,
-            operatorSetIds: vec![operator_set_id],
+            avs: set.avs,
+            operatorSetIds: vec![set.id],
             data: Bytes::new(),
         };
         let call = allocation_manager::registerForOperatorSetsCall { operator: sender.address(), params: parameters };

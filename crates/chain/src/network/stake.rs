@@ -46,8 +46,22 @@ impl Network {
     /// # Errors
     /// [`Error::Reverted`] with what the StrategyManager, the strategy or the token has against it.
     pub async fn deposit(&self, sender: &Sender, strategy: Address, amount: U256) -> Result<U256, Error> {
-        let manager = self.contracts().strategy_manager;
         let token = self.token_of(strategy).await?;
+        self.deposit_as(sender, strategy, token, amount).await
+    }
+
+    /// As [`Network::deposit`], of a strategy that takes more tokens than one: that of EIGEN takes EIGEN and bEIGEN.
+    ///
+    /// # Errors
+    /// As [`Network::deposit`].
+    pub async fn deposit_as(
+        &self,
+        sender: &Sender,
+        strategy: Address,
+        token: Address,
+        amount: U256,
+    ) -> Result<U256, Error> {
+        let manager = self.contracts().strategy_manager;
         self.approve(sender, token, manager, amount).await?;
         let call = strategy_manager::depositIntoStrategyCall { strategy, token, amount };
         let confirmed = self.act(sender, manager, call).await?;

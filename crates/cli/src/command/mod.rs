@@ -1,6 +1,9 @@
 //! One module per command.
 
+pub mod admin;
 pub mod app;
+pub mod avs;
+pub mod consent;
 pub mod doctor;
 pub mod explain;
 pub mod fee;
@@ -14,5 +17,6 @@ pub mod node;
 pub mod operator;
 pub mod receipt;
 pub mod status;
+pub mod token;
 pub mod up;
 pub mod vectors;

@@ -20,6 +20,9 @@ const STAKES: [u64; 4] = [40, 30, 20, 10];
 /// How long the chain may take to answer for the first time.
 const CHAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const CHAIN_POLL: Duration = Duration::from_millis(50);
+/// Whole bEIGEN for each account of a local cloud.
+const BACKING_TOKENS: u64 = 1_000_000;
+
 /// 10,000 coins, for accounts that anvil gave none.
 const COINS: u64 = 10_000;
 
@@ -75,12 +78,23 @@ async fn populate_chain(chain: &Chain, folder: &Path, accounts: &[Account]) -> R
     let deployer = sender_of(chain, &accounts[0]);
     let deployment = deploy(&deployer, &Parameters::local(), &folder.join(DEPLOYMENT_FILE)).await?;
     let network = Network::new(chain.clone(), deployment)?;
+    give_backing(&network, &deployer, accounts).await?;
     let operators = accounts.iter().filter(|account| account.is_operator());
     try_join_all(operators.enumerate().map(|(index, account)| stake(&network, account, index))).await?;
     // An operator's allocation delay starts at the withdrawal delay; the one that it asked for holds from here on.
     anvil.mine(u64::from(network.deployment().parameters.allocation_configuration_delay_blocks) + 1).await?;
     anvil.set_interval_mining(1).await?;
     Ok(network)
+}
+
+/// Everybody but the deployer, who keeps the rest of the supply, gets some bEIGEN to wrap and stake.
+async fn give_backing(network: &Network, deployer: &Sender, accounts: &[Account]) -> Result<(), Error> {
+    let amount = U256::from(BACKING_TOKENS) * U256::from(10).pow(U256::from(18));
+    let others =
+        accounts.iter().map(|account| account.signer.address()).filter(|address| *address != deployer.address());
+    let gifts: Vec<_> = others.flat_map(|address| network.give_backing(address, amount)).collect();
+    network.perform(deployer, &gifts).await?;
+    Ok(())
 }
 
 async fn stake(network: &Network, account: &Account, index: usize) -> Result<(), Error> {

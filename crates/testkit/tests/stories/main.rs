@@ -5,6 +5,7 @@ mod acceptance;
 mod adversaries;
 mod censored;
 mod collector;
+mod eigen;
 mod executor_lies;
 mod fees;
 mod gateway_change;
