@@ -24,10 +24,12 @@ mod endpoints;
 mod evidence;
 mod fees;
 mod inbox;
+mod operating;
 mod operators;
 mod permissions;
 mod postings;
 mod stake;
+mod staking;
 mod tables;
 mod wager;
 
@@ -41,9 +43,11 @@ pub use eigen::{ENTRIES_MAX, EigenAccount, Outflow, Unwrap};
 pub use evidence::{Evidence, SignedBatch, Slash};
 pub use fees::{FeeAccount, FeePrice, Settlement};
 pub use inbox::{Forced, Submission};
+pub use operating::{OperatorStake, OperatorStatus, SetAllocation, SetKey};
 pub use operators::{Allocation, WHOLE_MAGNITUDE};
 pub use permissions::{Appointment, Permissions};
 pub use postings::{Mined, Posting};
+pub use staking::{Approval, QueuedWithdrawal, Staker, StakerDeposit, Worth};
 pub use tables::{RecordedTable, TableKey};
 pub use wager::{Outcome, Wager};
 

@@ -46,6 +46,9 @@ enum Command {
     /// Inspect operators
     #[command(subcommand)]
     Operator(command::operator::Command),
+    /// Put tokens behind an operator, and take them out again
+    #[command(subcommand)]
+    Stake(command::stake::Command),
     /// Turn bEIGEN into EIGEN and back, and see what you have of both
     #[command(subcommand)]
     Token(command::token::Command),
@@ -123,6 +126,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::App(command) => block_on(command::app::run(command, output)),
         Command::Image(command) => block_on(command::image::run(command, output)),
         Command::Operator(command) => block_on(command::operator::run(command, output)),
+        Command::Stake(command) => block_on(command::stake::run(command, output)),
         Command::Token(command) => block_on(command::token::run(command, output)),
         Command::Avs(command) => block_on(command::avs::run(command, output)),
         Command::Admin(command) => block_on(command::admin::run(command, output)),

@@ -263,7 +263,7 @@ impl Network {
 }
 
 /// Six words: the key on G1, then on G2.
-fn key_data(secret: &SecretKey) -> Bytes {
+pub(super) fn key_data(secret: &SecretKey) -> Bytes {
     let key = secret.public_key();
     [key.g1().to_words().abi_encode(), key.g2().to_words().abi_encode()].concat().into()
 }

@@ -172,7 +172,34 @@ impl Actor {
 /// What to tell whom a contract refused: in plain words, and what to do next.
 fn advice(revert: &str) -> Option<(&'static str, &'static str)> {
     Some(match revert {
-        "ERC20InsufficientBalance" => ("the key does not have so many tokens", "see `vouch token balance`"),
+        "ERC20InsufficientBalance" => {
+            ("the key does not have so many tokens", "see `vouch token balance` and `vouch stake status`")
+        }
+        "OperatorNotRegistered" => {
+            ("nobody is registered as an operator there", "see who is with `vouch operator list`")
+        }
+        "ActivelyDelegated" => ("the account is delegated already", "move with `vouch stake redelegate OPERATOR`"),
+        "NotActivelyDelegated" => {
+            ("the account is delegated to nobody", "delegate first: `vouch stake delegate OPERATOR`")
+        }
+        "OperatorsCannotUndelegate" => {
+            ("an operator is delegated to itself for ever", "take its own stake out with `vouch stake withdraw`")
+        }
+        "CallerCannotUndelegate" => {
+            ("only the staker, its operator or that operator's approver end a delegation", "act as one of them")
+        }
+        "FullySlashed" => ("everything there was slashed away", "nothing is left to withdraw or to add to"),
+        "InvalidSignature" | "SignatureExpired" | "SaltSpent" => (
+            "the operator's leave to delegate is missing, over or used",
+            "ask it for a new one: --approval, --expiry, --salt",
+        ),
+        "WithdrawalNotQueued" => ("there is no such withdrawal, or it was completed", "see `vouch stake status`"),
+        "WithdrawalDelayNotElapsed" => {
+            ("it is too early for that withdrawal", "see its block with `vouch stake status`")
+        }
+        "WithdrawerNotCaller" => ("only the staker completes its withdrawal", "act as the staker"),
+        "SharesAmountTooHigh" => ("that is more than what is deposited", "see `vouch stake status`, or give `all`"),
+        "StrategyNotWhitelisted" => ("deposits into that strategy are closed", "name another strategy"),
         "WrappingStopped" => {
             ("wrapping has ended for this generation of EIGEN", "keep and stake bEIGEN as it is; unwrapping goes on")
         }
