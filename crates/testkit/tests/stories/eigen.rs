@@ -107,7 +107,7 @@ impl Scene {
 
     async fn complete(&self, account: &str, root: B256) -> Result<(), Error> {
         let manager = self.network.contracts().delegation_manager;
-        let call = delegation_manager::completeQueuedWithdrawal_1Call { withdrawalRoot: root, receiveAsTokens: true };
+        let call = delegation_manager::completeQueuedWithdrawal_0Call { withdrawalRoot: root, receiveAsTokens: true };
         self.perform(account, Action::new(manager, &call, 0)).await.map(|_| ())
     }
 }
