@@ -98,22 +98,6 @@ impl Network {
         self.chain.latest_call(self.contracts().permission_controller, &call).await
     }
 
-    /// Whether `caller` may call `selector` of `target` for `account`, in the newest block: for whoever appoints, and for no
-    /// decision.
-    ///
-    /// # Errors
-    /// Fails when the endpoint does not answer.
-    pub async fn can_call_now(
-        &self,
-        account: Address,
-        caller: Address,
-        target: Address,
-        selector: FixedBytes<4>,
-    ) -> Result<bool, Error> {
-        let call = calls::canCallCall { account, caller, target, selector };
-        self.chain.latest_call(self.contracts().permission_controller, &call).await
-    }
-
     fn permission_action<C: alloy_sol_types::SolCall>(&self, call: &C, usual_gas: u64) -> Action {
         Action::new(self.contracts().permission_controller, call, usual_gas)
     }
