@@ -94,7 +94,7 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
         uint256 shares = stakerDepositShares[staker][strategy];
         require(depositSharesToRemove <= shares, SharesAmountTooHigh());
         left = shares - depositSharesToRemove;
-        stakerDepositShares[staker][strategy] = left;
+        _setDepositShares(staker, strategy, left);
         if (left == 0) _removeFromList(staker, strategy);
     }
 
@@ -190,7 +190,12 @@ contract StrategyManager is IStrategyManager, SlashLedger, Pausable, EIP712 {
             require(list.length < MAX_STAKER_STRATEGY_LIST_LENGTH, MaxStrategiesExceeded());
             list.push(strategy);
         }
-        stakerDepositShares[staker][strategy] = prevShares + shares;
+        _setDepositShares(staker, strategy, prevShares + shares);
+    }
+
+    function _setDepositShares(address staker, address strategy, uint256 depositShares) private {
+        stakerDepositShares[staker][strategy] = depositShares;
+        emit DepositSharesUpdated(staker, strategy, depositShares);
     }
 
     function _removeFromList(address staker, address strategy) private {

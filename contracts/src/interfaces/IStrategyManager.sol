@@ -24,6 +24,9 @@ interface IStrategyManager is IPausable {
     error SlashNotResolved(uint256 resolutionBlock);
 
     event Deposit(address staker, address strategy, uint256 shares);
+    /// @notice What the staker has of the strategy now, by whatever way it changed. The other events do not tell: a withdrawal
+    /// that ends as shares looks like one that ends as tokens, and scaled shares cannot be turned back into deposit shares.
+    event DepositSharesUpdated(address staker, address strategy, uint256 depositShares);
     event StrategyWhitelisterChanged(address previousAddress, address newAddress);
     event StrategyAddedToDepositWhitelist(address strategy);
     event StrategyRemovedFromDepositWhitelist(address strategy);
