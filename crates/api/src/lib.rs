@@ -18,6 +18,7 @@ mod explain;
 mod fees;
 mod health;
 mod problem;
+mod stake;
 mod trace;
 mod views;
 
@@ -27,6 +28,11 @@ pub use explain::{Explanation, InvalidWanted, JournalEntry, KeptBatch, Searched,
 pub use fees::FeeStanding;
 pub use health::{ChainHealth, ExecutorAppHealth, ExecutorHealth, GatewayHealth, Health, LaneHealth, LastSignature};
 pub use problem::{Answered, Problem, ProblemCode};
+pub use stake::{
+    AllocationView, IndexStatus, IndexedOperator, IndexedOperatorDetails, IndexedSet, IndexedSlash, IndexedStaker,
+    IndexedWithdrawal, MembershipView, OperatorStakeView, PAGE_ENTRIES_MAX, Page, QueuedSharesView,
+    SlashedStrategyView, StakeView,
+};
 pub use trace::{InvalidTraceParent, TRACEPARENT_HEADER, TraceParent};
 pub use views::{AppView, Clock, LaneView, OperatorView, ReleaseView, Status};
 

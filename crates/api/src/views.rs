@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub version: String,
-    /// `gateway` or `executor`.
+    /// `gateway`, `executor`, `api`.
     pub roles: Vec<String>,
     pub chain_id: u64,
     #[schema(value_type = String)]

@@ -108,6 +108,14 @@ impl Finalized {
         Ok(block)
     }
 
+    /// The chain as of an earlier block of the same history. Not every endpoint keeps the state of old blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFinalized`] for a block beyond this view.
+    pub async fn earlier(&self, number: u64) -> Result<Self, Error> {
+        Ok(Self { chain: self.chain.clone(), block: self.block_at(number).await? })
+    }
+
     /// Checks that an earlier finalized block is still the one that was seen. A view that lags behind it proves nothing
     /// yet: the block is checked once it is there.
     ///

@@ -61,6 +61,9 @@ enum Command {
     /// Set up a cloud on any chain, and join machines to it
     #[command(subcommand)]
     Network(command::network::Command),
+    /// Look at a node's index of stake, compare it with the chain, make it anew
+    #[command(subcommand)]
+    Index(command::index::Command),
     /// Run roles of a node from a configuration file
     Node(command::node::Arguments),
     /// Check this build against a folder of golden vectors
@@ -116,6 +119,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Fee(command) => block_on(command::fee::run(command, output)),
         Command::Receipt(command) => block_on(command::receipt::run(command, output)),
         Command::Network(command) => block_on(command::network::run(command, output)),
+        Command::Index(command) => block_on(command::index::run(command, output)),
         Command::Node(arguments) => block_on(command::node::run(arguments)),
         Command::Internal(_) => Err(Failure::bug("internal commands are dispatched first")),
     }

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vouch_chain::endpoint::EndpointUrl;
 
+/// The index in `data_dir`, unless the configuration names another place.
+const INDEX_FILE: &str = "index.sqlite";
 /// Peers in one configuration.
 const PEERS_MAX: usize = 1_024;
 
@@ -15,7 +17,7 @@ const PEERS_MAX: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What this process does: `gateway`, `executor`, or both.
+    /// What this process does: `gateway`, `executor`, `api`, or several.
     pub roles: Vec<Role>,
     /// Where the node keeps its stores; created if absent.
     pub data_dir: PathBuf,
@@ -31,6 +33,9 @@ pub struct Config {
     pub executor: Option<ExecutorConfig>,
     /// TLS with this node's transport key; without it the node listens to its own machine alone, in the clear.
     pub tls: Option<TlsConfig>,
+    /// What the role `api` keeps.
+    #[serde(default)]
+    pub index: IndexConfig,
     /// What it shows of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -41,6 +46,8 @@ pub struct Config {
 pub enum Role {
     Gateway,
     Executor,
+    /// Keeps an index of operators, stakes, sets, slashes and withdrawals, and answers from it.
+    Api,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +116,25 @@ pub struct ExecutorConfig {
     /// The operator's word that the store was restored from a backup.
     #[serde(default)]
     pub restored: bool,
+}
+
+/// Where the index is, and how it is read from the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexConfig {
+    /// A file for SQLite, or `postgres://USER@HOST/NAME` for PostgreSQL, whose password belongs into `PGPASSFILE` or
+    /// `PGPASSWORD`. Default: `index.sqlite` in `data_dir`.
+    pub database: Option<String>,
+    /// Blocks whose events are read at once, at most 1,000. With at most 16 all of them are checked against the blocks
+    /// themselves, also while the index catches up.
+    #[serde(default = "defaults::page_blocks")]
+    pub page_blocks: u64,
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { database: None, page_blocks: defaults::page_blocks() }
+    }
 }
 
 /// Metrics, traces and logs.
@@ -193,6 +219,10 @@ mod defaults {
         10_000
     }
 
+    pub fn page_blocks() -> u64 {
+        vouch_chain::PAGE_BLOCKS_MAX
+    }
+
     pub fn allocate_bips() -> u16 {
         2_000
     }
@@ -238,12 +268,25 @@ impl Config {
         for path in paths {
             *path = folder.join(&path);
         }
+        if let Some(database) = self.index.database.as_mut().filter(|database| !is_postgres(database)) {
+            *database = folder.join(&*database).display().to_string();
+        }
+    }
+
+    /// The address of the index.
+    #[must_use]
+    pub fn index_url(&self) -> String {
+        match &self.index.database {
+            Some(database) if is_postgres(database) => database.clone(),
+            Some(file) => vouch_index::file_url(Path::new(file)),
+            None => vouch_index::file_url(&self.data_dir.join(INDEX_FILE)),
+        }
     }
 
     fn check(&self, path: &Path) -> Result<(), Error> {
         let invalid = |message: &str| Err(Error::Invalid { path: path.to_owned(), message: message.to_owned() });
         if self.roles.is_empty() {
-            return invalid("roles: name at least one of gateway, executor");
+            return invalid("roles: name at least one of gateway, executor, api");
         }
         if self.roles.contains(&Role::Gateway) && self.gateway.is_none() {
             return invalid("the role gateway needs a [gateway] section");
@@ -253,6 +296,12 @@ impl Config {
         }
         if self.executor.as_ref().is_some_and(|executor| executor.allocate_bips > 10_000) {
             return invalid("executor.allocate_bips: at most 10000");
+        }
+        if !(1..=vouch_chain::PAGE_BLOCKS_MAX).contains(&self.index.page_blocks) {
+            return invalid("index.page_blocks: from 1 to 1000");
+        }
+        if self.index.database.as_ref().is_some_and(|database| database.contains("://") && !is_postgres(database)) {
+            return invalid("index.database: expected the path of a file, or postgres://USER@HOST/NAME");
         }
         if self.telemetry.sample_bips > 10_000 {
             return invalid("telemetry.sample_bips: at most 10000");
@@ -275,6 +324,10 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn is_postgres(database: &str) -> bool {
+    database.starts_with("postgres://") || database.starts_with("postgresql://")
 }
 
 /// Whether `host:port` names this machine by a loopback address.
@@ -359,6 +412,25 @@ mod tests {
     fn a_role_without_its_section_is_refused() {
         let error = load(&EXECUTOR.replace("[\"executor\"]", "[\"gateway\"]")).unwrap_err();
         assert!(error.to_string().contains("[gateway]"), "{error}");
+    }
+
+    #[test]
+    fn the_index_is_a_file_beside_the_others_or_a_server() {
+        let with = |lines: &str| load(&format!("{EXECUTOR}\n[index]\n{lines}"));
+        let own = load(&EXECUTOR.replace("\"executor\"]", "\"executor\", \"api\"]")).unwrap();
+        assert!(own.roles.contains(&Role::Api) && own.index_url().ends_with("/data/index.sqlite"));
+        let file = with("database = \"stakes.sqlite\"").unwrap().index_url();
+        assert!(file.starts_with("sqlite:///") && file.ends_with("/stakes.sqlite"), "{file}");
+        let server = "postgres://vouch@db.example/stakes";
+        assert_eq!(with(&format!("database = \"{server}\"")).unwrap().index_url(), server);
+        for (line, expected) in [
+            ("page_blocks = 0", "from 1 to 1000"),
+            ("page_blocks = 1001", "from 1 to 1000"),
+            ("database = \"mysql://db/stakes\"", "postgres://"),
+        ] {
+            let error = with(line).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
     }
 
     #[test]

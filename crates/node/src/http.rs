@@ -5,6 +5,7 @@ mod explain;
 mod gateway;
 mod health;
 mod peer;
+mod stake;
 mod views;
 
 use std::sync::Arc;
@@ -46,6 +47,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
         gateway::put_artifact,
         gateway::get_artifact,
         peer::batch_data,
+        stake::index,
+        stake::operators,
+        stake::operator,
+        stake::staker,
+        stake::set,
+        stake::slashes,
+        stake::withdrawals,
     )
 )]
 struct Document;
@@ -75,12 +83,25 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/calls", post(gateway::call))
         .route("/v1/receipts/{request_id}", get(gateway::receipt))
         .route("/v1/apps/{app}/batches/{batch_hash}/data", get(peer::batch_data))
+        .merge(stake_routes())
         .route("/openapi.json", get(|| async { ([("content-type", "application/json")], openapi_document()) }))
         .fallback(answer::no_route)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(artifacts)
         .merge(peers);
     with_end(routes, BODY_TIMEOUT).with_state(shared)
+}
+
+/// What the role `api` answers.
+fn stake_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/index", get(stake::index))
+        .route("/v1/operators", get(stake::operators))
+        .route("/v1/operators/{operator}", get(stake::operator))
+        .route("/v1/stakers/{staker}", get(stake::staker))
+        .route("/v1/sets/{avs}/{id}", get(stake::set))
+        .route("/v1/slashes", get(stake::slashes))
+        .route("/v1/withdrawals", get(stake::withdrawals))
 }
 
 /// Gives every request an end, and an earlier one to a caller that begins a body and sends no more of it.

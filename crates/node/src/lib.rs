@@ -13,6 +13,7 @@ mod executor;
 mod fees;
 mod gateway;
 mod http;
+mod index;
 mod journal;
 pub mod metrics;
 pub mod mirror;

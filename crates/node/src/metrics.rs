@@ -4,6 +4,7 @@
 mod catalogue;
 pub mod executor;
 pub mod gateway;
+pub mod index;
 mod label;
 pub mod node;
 pub mod server;
@@ -17,7 +18,11 @@ use crate::watch::Watch;
 #[must_use]
 pub fn notes() -> Vec<Note> {
     let mut catalogue = Catalogue::default();
-    let _registered = (Watch::new(&mut catalogue, |_, _| "wasm"), node::Metrics::new(&mut catalogue));
+    let _registered = (
+        Watch::new(&mut catalogue, |_, _| "wasm"),
+        node::Metrics::new(&mut catalogue),
+        index::Metrics::new(&mut catalogue),
+    );
     catalogue.into_notes()
 }
 

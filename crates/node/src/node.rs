@@ -19,6 +19,7 @@ use vouch_core::AppId;
 use crate::config::{Config, Role, TelemetryConfig};
 use crate::executor::ExecutorRole;
 use crate::gateway::GatewayRole;
+use crate::index::IndexRole;
 use crate::metrics::{self, Catalogue};
 use crate::mirror::{Mirror, can_wait};
 use crate::peers::{HttpPeers, Transport};
@@ -64,6 +65,8 @@ pub enum Error {
     Srs(#[from] vouch_coding::srs::Error),
     #[error(transparent)]
     Transport(#[from] tls::identity::Error),
+    #[error("the index cannot go on")]
+    Index(#[from] vouch_index::Error),
     #[error("{what} failed")]
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
@@ -83,6 +86,8 @@ pub struct Shared {
     pub watch: Arc<Watch>,
     /// One search at a time: looking through a whole journal must not hold up those who write it.
     pub searches: Arc<tokio::sync::Semaphore>,
+    /// The index, if this node has the role `api`.
+    pub index: Option<Arc<IndexRole>>,
     /// Of the roles' transactions.
     pub senders: Vec<Arc<sender::Counts>>,
     executor: Option<Arc<ExecutorRole>>,
@@ -133,6 +138,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let address = address.or(executor.as_ref().map(|role| role.address())).unwrap_or_default();
     let senders: Vec<_> =
         gateway.iter().map(GatewayRole::counts).chain(executor.iter().map(|role| role.counts())).collect();
+    let index = config.roles.contains(&Role::Api).then(|| Arc::new(IndexRole::new(&config, &parts.network)));
     let shared = Arc::new(Shared {
         mirror: Arc::clone(&parts.mirror),
         roles: config.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect(),
@@ -141,6 +147,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         gateway: gateway.as_ref().map(|role| role.gateway().clone()),
         watch: Arc::clone(&parts.watch),
         searches: Arc::new(tokio::sync::Semaphore::new(1)),
+        index: index.clone(),
         senders: senders.clone(),
         executor: executor.clone(),
     });
@@ -153,7 +160,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
         node.started(env!("CARGO_PKG_VERSION"), shared.roles.join(","));
         let (watch, mirror) = (Arc::clone(&parts.watch), Arc::clone(&parts.mirror));
         let artifacts = parts.artifacts.folder().to_owned();
-        let sources = metrics::server::Sources { catalogue, node, watch, mirror, senders, artifacts };
+        let index = index.as_ref().map(|role| (metrics::index::Metrics::new(&mut catalogue), role.standing()));
+        let sources = metrics::server::Sources { catalogue, node, watch, mirror, senders, artifacts, index };
         tasks.spawn(async move {
             let served = axum::serve(listener, metrics::server::router(Arc::new(sources))).await;
             served.map_err(|source| Error::Io { what: "serving metrics".to_owned(), source })
@@ -168,6 +176,10 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
     if let Some(role) = executor {
         tasks.spawn(role.run());
+    }
+    if let Some(role) = index {
+        let alone = config.roles.len() == 1;
+        tasks.spawn(async move { role.run(alone).await });
     }
     let ended = tasks.join_next().await;
     match ended {

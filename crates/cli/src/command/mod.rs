@@ -7,6 +7,7 @@ pub mod fee;
 pub mod gateway;
 pub mod generated;
 pub mod image;
+pub mod index;
 pub mod internal;
 pub mod lane;
 pub mod network;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Peer, Role, TelemetryConfig};
+use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Peer, Role, TelemetryConfig};
 use vouch_node::policy::Policy;
 
 use crate::failure::Failure;
@@ -79,7 +79,7 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
     let is_gateway = node.name == "gateway";
     let others = nodes.iter().filter(|other| other.name != node.name);
     Config {
-        roles: vec![if is_gateway { Role::Gateway } else { Role::Executor }],
+        roles: if is_gateway { vec![Role::Gateway, Role::Api] } else { vec![Role::Executor] },
         data_dir: PathBuf::from(format!("data/{}", node.name)),
         listen: format!("127.0.0.1:{}", node.port),
         chain: ChainConfig { rpc: rpc.to_owned(), deployment: PathBuf::from(DEPLOYMENT_FILE) },
@@ -95,6 +95,7 @@ fn config_of(node: &Node, rpc: &str, nodes: &[Node]) -> Config {
             restored: false,
         }),
         executor: (!is_gateway).then(|| executor_of(node, nodes)),
+        index: IndexConfig::default(),
         telemetry: TelemetryConfig {
             metrics: Some(format!("127.0.0.1:{}", node.metrics_port)),
             ..TelemetryConfig::default()

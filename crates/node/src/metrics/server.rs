@@ -31,6 +31,8 @@ pub struct Sources {
     pub mirror: Arc<Mirror>,
     pub senders: Vec<Arc<Counts>>,
     pub artifacts: PathBuf,
+    /// Of the role `api`.
+    pub index: Option<(super::index::Metrics, tokio::sync::watch::Receiver<vouch_index::Standing>)>,
 }
 
 impl Sources {
@@ -39,6 +41,9 @@ impl Sources {
         self.node.transactions(&self.senders);
         self.node.evidence(&self.watch.evidence());
         self.node.machine(&self.artifacts);
+        if let Some((metrics, standing)) = &self.index {
+            metrics.tell(&standing.borrow());
+        }
         self.watch.measure_unposted(|lane| self.mirror.lane(lane).map_or(0, |state| state.cursor));
         self.catalogue.encode()
     }

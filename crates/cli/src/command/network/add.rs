@@ -7,7 +7,7 @@ use serde_json::json;
 use vouch_chain::anvil::Anvil;
 use vouch_chain::endpoint::EndpointUrl;
 use vouch_chain::{Error, Network, Sender};
-use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, Join, Role, TelemetryConfig, TlsConfig};
+use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Role, TelemetryConfig, TlsConfig};
 use vouch_node::policy::Policy;
 use vouch_node::tls::Identity;
 
@@ -211,6 +211,7 @@ fn config_of(role: MachineRole, listen: String, rpc: &str, private_peers: bool) 
         tls: Some(TlsConfig { key_file: Some(PathBuf::from(TRANSPORT_KEY_FILE)), private_peers }),
         gateway,
         executor,
+        index: IndexConfig::default(),
         telemetry: TelemetryConfig { metrics: Some("off".to_owned()), ..TelemetryConfig::default() },
     }
 }
