@@ -9,6 +9,7 @@ mod executor_lies;
 mod fees;
 mod gateway_change;
 mod gateway_lies;
+mod index;
 mod machines;
 mod network;
 mod observing;
