@@ -101,7 +101,10 @@ mod tests {
     fn an_event_counts_only_from_its_own_contract() {
         let event = OperatorMetadataURIUpdated { operator: Address::ZERO, metadataURI: "x".to_owned() };
         let data = event.encode_log_data();
-        assert!(matches!(sources().decode(&log(Address::repeat_byte(1), data.clone())), Ok(Some(Event::Delegation(_)))));
+        assert!(matches!(
+            sources().decode(&log(Address::repeat_byte(1), data.clone())),
+            Ok(Some(Event::Delegation(_)))
+        ));
         assert!(matches!(sources().decode(&log(Address::repeat_byte(2), data.clone())), Ok(None)));
         let unknown = LogData::new_unchecked(vec![B256::repeat_byte(7)], Bytes::new());
         assert!(matches!(sources().decode(&log(Address::repeat_byte(1), unknown)), Ok(None)));

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     /// Change [`SCHEMA`] with it.
-    const FINGERPRINT: (u64, &str) = (1, "");
+    const FINGERPRINT: (u64, &str) = (1, "0xe6f4c070a3b50efe");
 
     #[test]
     fn the_schema_has_another_version_when_a_column_changes() {

@@ -77,7 +77,9 @@ pub fn file_url(path: &Path) -> String {
     let mut encoded = String::from("sqlite://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(*byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -180,7 +182,11 @@ impl Store {
         let facts = [
             ("chain", subject.chain_id.to_string(), chain_id.to_string()),
             ("the chain with genesis block", subject.genesis_hash.to_string(), genesis.clone()),
-            ("the deployment with the DelegationManager", format!("{:#x}", subject.delegation_manager), delegation.clone()),
+            (
+                "the deployment with the DelegationManager",
+                format!("{:#x}", subject.delegation_manager),
+                delegation.clone(),
+            ),
         ];
         match facts.into_iter().find(|(_, expected, found)| expected != found) {
             None => Ok(()),
@@ -218,11 +224,21 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Contradiction`], [`Error::OtherWriter`], or why the database cannot be written; nothing was written then.
-    pub async fn write(&self, from: &Position, cursor: Cursor, events: &[(u64, B256, Event)]) -> Result<Position, Error> {
+    pub async fn write(
+        &self,
+        from: &Position,
+        cursor: Cursor,
+        events: &[(u64, B256, Event)],
+    ) -> Result<Position, Error> {
         self.within(self.write_page(from, cursor, events)).await
     }
 
-    async fn write_page(&self, from: &Position, cursor: Cursor, events: &[(u64, B256, Event)]) -> Result<Position, Error> {
+    async fn write_page(
+        &self,
+        from: &Position,
+        cursor: Cursor,
+        events: &[(u64, B256, Event)],
+    ) -> Result<Position, Error> {
         let to = Position { cursor: Some(cursor), events: from.events + events.len() as u64 };
         let mut transaction = self.begin().await?;
         if !transaction.move_cursor(from, &to).await? {

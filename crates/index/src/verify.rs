@@ -118,7 +118,13 @@ impl Check<'_> {
     }
 
     /// As [`Self::same`], for lists that the contracts keep in no order.
-    fn same_list<R: Row, T: Ord + std::fmt::Debug>(&mut self, key: &R::Key, column: &str, mut index: Vec<T>, mut chain: Vec<T>) {
+    fn same_list<R: Row, T: Ord + std::fmt::Debug>(
+        &mut self,
+        key: &R::Key,
+        column: &str,
+        mut index: Vec<T>,
+        mut chain: Vec<T>,
+    ) {
         index.sort();
         chain.sort();
         self.same::<R, _>(key, column, index, chain);

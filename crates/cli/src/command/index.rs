@@ -100,12 +100,18 @@ async fn check(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let value = value_of(&report, &digest.to_string());
     if report.difference_count == 0 {
         output.data(&value, |_| {
-            format!("block {}: {} values are as the contracts have them\ndigest {digest}", report.block, report.compared)
+            format!(
+                "block {}: {} values are as the contracts have them\ndigest {digest}",
+                report.block, report.compared
+            )
         });
         return Ok(());
     }
-    let lines: Vec<_> =
-        report.differences.iter().map(|one| format!("{}: index {}, chain {}", one.what, one.index, one.chain)).collect();
+    let lines: Vec<_> = report
+        .differences
+        .iter()
+        .map(|one| format!("{}: index {}, chain {}", one.what, one.index, one.chain))
+        .collect();
     let message = format!(
         "block {}: {} of {} values differ from the contracts'\n{}",
         report.block,
@@ -138,8 +144,7 @@ async fn rebuild(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let opened = Store::open_empty(&place.config.index_url(), place.subject()).await;
     let store = opened.map_err(|error| failure(&error))?;
     output.say(format!("reading every event from block {} on", place.deployment.start_block));
-    let config =
-        vouch_index::Config { page_blocks: place.config.index.page_blocks, ..vouch_index::Config::default() };
+    let config = vouch_index::Config { page_blocks: place.config.index.page_blocks, ..vouch_index::Config::default() };
     let indexer = Indexer::new(place.chain.clone(), store.clone(), &place.deployment, config);
     indexer.catch_up().await.map_err(|error| failure(&error))?;
     // The node may have gone on meanwhile: the digest is of the block that it is shown with.

@@ -69,7 +69,9 @@ fn failure(error: &vouch_node::Error) -> Failure {
             message,
             "if a store is damaged, put a backup back and set `restored = true`; never start with an empty one",
         ),
-        Error::Index(_) => Failure::host(message, "look at it with `vouch index status`; `vouch index rebuild` makes it anew"),
+        Error::Index(_) => {
+            Failure::host(message, "look at it with `vouch index status`; `vouch index rebuild` makes it anew")
+        }
         Error::Io { .. } | Error::Driver(_) | Error::Srs(_) => {
             Failure::host(message, "check this machine with `vouch doctor`")
         }

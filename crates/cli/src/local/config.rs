@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Peer, Role, TelemetryConfig};
+use vouch_node::config::{
+    ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Peer, Role, TelemetryConfig,
+};
 use vouch_node::policy::Policy;
 
 use crate::failure::Failure;

@@ -52,12 +52,8 @@ pub fn apply(state: &mut State, at: At, event: &Events) -> Result<(), Stop> {
         }
         Events::AllocationDelaySet(event) => {
             let mut operator: Operator = state.get_or_empty((event.operator,))?;
-            let new = schedule(
-                operator.delay_at(at.block),
-                u64::from(event.delay),
-                at.block,
-                u64::from(event.effectBlock),
-            );
+            let new =
+                schedule(operator.delay_at(at.block), u64::from(event.delay), at.block, u64::from(event.effectBlock));
             (operator.delay, operator.pending_delay, operator.delay_effect_block) = new;
             state.put(&operator);
             Ok(())
@@ -166,7 +162,10 @@ fn lower(state: &mut State, at: At, operator: Address, strategy: Address, new: u
 fn slash(state: &mut State, at: At, event: &OperatorSlashed) -> Result<(), Stop> {
     let (avs, set_id) = (event.operatorSet.avs, event.operatorSet.id);
     if event.strategies.len() != event.wadSlashed.len() {
-        return contradiction(format!("a slash of operator {} names other numbers of strategies and shares", event.operator));
+        return contradiction(format!(
+            "a slash of operator {} names other numbers of strategies and shares",
+            event.operator
+        ));
     }
     let mut set = set(state, avs, set_id)?;
     set.slashes += 1;

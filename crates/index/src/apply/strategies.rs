@@ -53,7 +53,8 @@ fn clear(state: &mut State, at: At, event: &BurnOrRedistributableSharesDecreased
     let (avs, set_id) = (event.operatorSet.avs, event.operatorSet.id);
     let slash_id = small("a slash's number", event.slashId)?;
     let parked = state.get::<SlashedStrategy>(&(avs, set_id, slash_id, event.strategy))?;
-    let Some(mut slashed) = parked.filter(|slashed| slashed.cleared_block == 0 && slashed.shares == event.shares) else {
+    let Some(mut slashed) = parked.filter(|slashed| slashed.cleared_block == 0 && slashed.shares == event.shares)
+    else {
         return contradiction(format!(
             "slash {slash_id} of operator set {avs}:{set_id} paid {} shares of {} that were not parked",
             event.shares, event.strategy

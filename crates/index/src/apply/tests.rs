@@ -169,9 +169,8 @@ fn a_withdrawal_that_was_left_out_is_noticed() {
 
 #[test]
 fn delegation_that_does_not_fit_is_noticed() {
-    let left = |operator| {
-        Event::Delegation(Delegating::StakerUndelegated(StakerUndelegated { staker: STAKER, operator }))
-    };
+    let left =
+        |operator| Event::Delegation(Delegating::StakerUndelegated(StakerUndelegated { staker: STAKER, operator }));
     let registered = || {
         let event = OperatorRegistered { operator: OPERATOR, delegationApprover: Address::ZERO };
         Event::Delegation(Delegating::OperatorRegistered(event))

@@ -88,7 +88,9 @@ impl Select {
         let filter = if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
         let limit = if self.limit == 0 { ROWS_MAX } else { self.limit.min(ROWS_MAX) };
         let order = match &self.before {
-            Some(_) => self.order_of(table).iter().map(|name| format!("\"{name}\" DESC")).collect::<Vec<_>>().join(", "),
+            Some(_) => {
+                self.order_of(table).iter().map(|name| format!("\"{name}\" DESC")).collect::<Vec<_>>().join(", ")
+            }
             None => order,
         };
         (format!("{}{filter} ORDER BY {order} LIMIT {limit}", sql::select(table)), values)

@@ -70,9 +70,8 @@ impl Dialect {
 
     pub fn create_indexes(self, table: &Table) -> Vec<String> {
         let name = table.name;
-        let index = |column: &&str| {
-            format!("CREATE INDEX IF NOT EXISTS \"{name}_by_{column}\" ON \"{name}\" (\"{column}\")")
-        };
+        let index =
+            |column: &&str| format!("CREATE INDEX IF NOT EXISTS \"{name}_by_{column}\" ON \"{name}\" (\"{column}\")");
         table.indexed.iter().map(index).collect()
     }
 

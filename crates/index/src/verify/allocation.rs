@@ -75,7 +75,8 @@ impl Check<'_> {
         let operator_set = allocation_manager::OperatorSet { avs: row.avs, id: row.set_id };
         let chain = self.allocation_manager(allocation_manager::getMembersCall { operatorSet: operator_set }).await?;
         let mut own = Vec::new();
-        let mut select = Select::all().equal("avs", row.avs.cell()).equal("set_id", row.set_id.cell()).order("operator");
+        let mut select =
+            Select::all().equal("avs", row.avs.cell()).equal("set_id", row.set_id.cell()).order("operator");
         loop {
             let page: Vec<Member> = self.reader.page(&select).await?;
             own.extend(page.iter().filter(|member| member.registered).map(|member| member.operator));
@@ -88,8 +89,7 @@ impl Check<'_> {
 
     async fn member(&mut self, row: &Member) -> Result<(), Error> {
         let operator_set = allocation_manager::OperatorSet { avs: row.avs, id: row.set_id };
-        let call =
-            allocation_manager::isOperatorSlashableCall { operator: row.operator, operatorSet: operator_set };
+        let call = allocation_manager::isOperatorSlashableCall { operator: row.operator, operatorSet: operator_set };
         let slashable = self.allocation_manager(call).await?;
         let own = row.is_slashable_at(self.block(), self.deallocation_delay);
         self.same::<Member, _>(&(row.avs, row.set_id, row.operator), "slashable", own, slashable);
@@ -129,9 +129,9 @@ impl Check<'_> {
         let chain = self.allocation_manager(call).await?;
         let own = row.magnitude_at(self.block());
         self.same::<Allocation, _>(&key, "magnitude", own.current, chain.currentMagnitude);
-        let pending = own.pending.map_or((0, 0), |(pending, effect_block)| {
-            (i128::from(pending) - i128::from(own.current), effect_block)
-        });
+        let pending = own
+            .pending
+            .map_or((0, 0), |(pending, effect_block)| (i128::from(pending) - i128::from(own.current), effect_block));
         self.same::<Allocation, _>(&key, "pending", pending, (chain.pendingDiff, u64::from(chain.effectBlock)));
         Ok(())
     }

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use vouch_chain::anvil::{Anvil, Instance, Mining};
 use vouch_chain::bindings::{allocation_manager, delegation_manager, strategy_manager, token};
-use vouch_chain::deploy::{Parameters, deploy};
+use vouch_chain::deploy::{Parameters, ProfileTimes, deploy};
 use vouch_chain::{Chain, Deployment, Error, Sender, sender};
 use vouch_index::{Config, Indexer, Store};
 
@@ -39,6 +39,30 @@ pub fn seed() -> u64 {
     seed
 }
 
+/// Delays that a test can mine through many times.
+fn parameters() -> Parameters {
+    Parameters {
+        withdrawal_delay_blocks: 100,
+        deallocation_delay_blocks: 100,
+        allocation_configuration_delay_blocks: 110,
+        guard_blocks: 5,
+        slash_resolution_delay_blocks: 6,
+        module_add_delay_blocks: 110,
+        profile: ProfileTimes {
+            claim_age: 20,
+            window: 5,
+            demand: 5,
+            reopened_window: 5,
+            seed_wait: 2,
+            verifiers: 5,
+            appeals: 5,
+            paging: 5,
+            staleness: 10,
+        },
+        ..Parameters::local()
+    }
+}
+
 impl World {
     pub async fn start(seed: u64) -> Self {
         let instance = Instance::start(Mining::OnDemand).await.unwrap_or_else(|error| panic!("{error}"));
@@ -53,8 +77,7 @@ impl World {
         };
         let folder = tempfile::tempdir().unwrap();
         let deployer = new().await;
-        let deployment =
-            deploy(&deployer, &Parameters::local(), &folder.path().join("deployment.json")).await.unwrap();
+        let deployment = deploy(&deployer, &parameters(), &folder.path().join("deployment.json")).await.unwrap();
         let (mut stakers, mut operators) = (Vec::new(), Vec::new());
         for _ in 0..4 {
             stakers.push(new().await);
@@ -119,6 +142,18 @@ impl World {
             }
         }
         done
+    }
+
+    /// Has an operator join a set, which only somebody who knows that set understands.
+    pub async fn join(&self) {
+        let operator = &self.operators[0];
+        let params = allocation_manager::IAllocationManagerTypes::RegisterParams {
+            avs: self.avs.address(),
+            operatorSetIds: vec![SETS[0]],
+            data: Bytes::new(),
+        };
+        let call = allocation_manager::registerForOperatorSetsCall { operator: operator.address(), params };
+        send(operator, self.deployment.contracts.allocation_manager, call).await.unwrap();
     }
 
     /// Makes everything final that has happened.
@@ -266,16 +301,20 @@ impl World {
                 let listed = self.random.gen_bool(0.5);
                 let strategies = vec![strategy];
                 if listed {
-                    let call =
-                        allocation_manager::removeStrategiesFromOperatorSetCall { avs, operatorSetId: set_id, strategies };
+                    let call = allocation_manager::removeStrategiesFromOperatorSetCall {
+                        avs,
+                        operatorSetId: set_id,
+                        strategies,
+                    };
                     send(&self.avs, at.allocation_manager, call).await
                 } else {
-                    let call = allocation_manager::addStrategiesToOperatorSetCall { avs, operatorSetId: set_id, strategies };
+                    let call =
+                        allocation_manager::addStrategiesToOperatorSetCall { avs, operatorSetId: set_id, strategies };
                     send(&self.avs, at.allocation_manager, call).await
                 }
             }
             _ => {
-                let blocks = *[1, 20, 300, 650].choose(&mut self.random).unwrap();
+                let blocks = *[1, 8, 30, 110].choose(&mut self.random).unwrap();
                 self.anvil.mine(blocks).await
             }
         }

@@ -241,7 +241,10 @@ fn role(shared: &Shared) -> Result<&IndexRole, Failure> {
 fn address(name: &str, text: &str) -> Result<Address, Failure> {
     let found: String = text.chars().take(80).collect();
     let invalid = |_| {
-        Failure::new(ProblemCode::InvalidRequest, format!("{name} must be an address of 20 bytes of hex, found `{found}`"))
+        Failure::new(
+            ProblemCode::InvalidRequest,
+            format!("{name} must be an address of 20 bytes of hex, found `{found}`"),
+        )
     };
     text.parse().map_err(invalid)
 }

@@ -7,7 +7,9 @@ use serde_json::json;
 use vouch_chain::anvil::Anvil;
 use vouch_chain::endpoint::EndpointUrl;
 use vouch_chain::{Error, Network, Sender};
-use vouch_node::config::{ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Role, TelemetryConfig, TlsConfig};
+use vouch_node::config::{
+    ChainConfig, Config, ExecutorConfig, GatewayConfig, IndexConfig, Join, Role, TelemetryConfig, TlsConfig,
+};
 use vouch_node::policy::Policy;
 use vouch_node::tls::Identity;
 
