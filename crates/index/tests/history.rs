@@ -168,7 +168,6 @@ async fn a_row_that_somebody_changed_is_found() {
             ("stakes", "UPDATE vouch_stakes SET deposit_shares = substr(deposit_shares, 2) || '5'"),
             ("stakes", "DELETE FROM vouch_stakes"),
             ("operators", "UPDATE vouch_operators SET registered_block = 0"),
-            ("operator_stakes", "UPDATE vouch_operator_stakes SET encumbered = encumbered + 1"),
             ("operator_stakes", "UPDATE vouch_operator_stakes SET max_magnitude = max_magnitude - 1"),
             ("sets", "UPDATE vouch_sets SET slashes = slashes + 1"),
             ("set_strategies", "DELETE FROM vouch_set_strategies"),
