@@ -55,11 +55,11 @@ impl Allocation {
         Scheduled::at(block, self.magnitude, self.pending_magnitude, self.effect_block)
     }
 
-    /// What its matured deallocation set free and nobody has cleared, so that it is still in `encumbered`.
+    /// What it takes of the operator's magnitude: what it has, and what a scheduled increase will add.
     #[must_use]
-    pub fn freed_at(&self, block: u64) -> u64 {
-        let matured = self.effect_block != 0 && self.effect_block <= block;
-        if matured { self.magnitude.saturating_sub(self.pending_magnitude) } else { 0 }
+    pub fn encumbered_at(&self, block: u64) -> u64 {
+        let magnitude = self.magnitude_at(block);
+        magnitude.pending.map_or(magnitude.current, |(pending, _)| pending.max(magnitude.current))
     }
 }
 
@@ -105,15 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_matured_decrease_sets_free() {
+    fn an_increase_is_taken_at_once_and_a_decrease_given_back_when_it_matures() {
         let key = (Address::ZERO, Address::ZERO, 0, Address::ZERO);
-        let row = |magnitude, pending_magnitude| Allocation {
-            magnitude,
-            pending_magnitude,
-            effect_block: 10,
-            ..Allocation::empty(key)
+        let at = |magnitude, pending_magnitude, block| {
+            let row = Allocation { magnitude, pending_magnitude, effect_block: 10, ..Allocation::empty(key) };
+            row.encumbered_at(block)
         };
-        assert_eq!((row(5, 2).freed_at(9), row(5, 2).freed_at(10), row(2, 5).freed_at(10)), (0, 3, 0));
+        assert_eq!((at(5, 2, 9), at(5, 2, 10), at(2, 5, 9), at(2, 5, 10)), (5, 2, 5, 5));
     }
 
     #[test]

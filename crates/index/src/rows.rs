@@ -43,7 +43,7 @@ rows! {
         delay_effect_block: u64,
     }
 
-    /// An account that ever delegated or queued a withdrawal.
+    /// An account that ever deposited, delegated or queued a withdrawal.
     Staker "stakers" ["operator"] {
         staker: Address,
         ;
@@ -74,8 +74,6 @@ rows! {
         ;
         shares: U256,
         max_magnitude: u64 = WAD,
-        /// As the contract stores it: matured deallocations count until somebody clears them.
-        encumbered: u64,
         /// All that was ever slashed, from shares and from the withdrawal queue.
         slashed_shares: U256,
     }
@@ -233,7 +231,7 @@ mod tests {
     use super::*;
 
     /// Change [`SCHEMA`] with it.
-    const FINGERPRINT: (u64, &str) = (1, "0xe6f4c070a3b50efe");
+    const FINGERPRINT: (u64, &str) = (1, "0x5714c3b455b25aeb");
 
     #[test]
     fn the_schema_has_another_version_when_a_column_changes() {

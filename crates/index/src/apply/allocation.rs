@@ -59,13 +59,6 @@ pub fn apply(state: &mut State, at: At, event: &Events) -> Result<(), Stop> {
             Ok(())
         }
         Events::AllocationUpdated(event) => allocate(state, at, event),
-        Events::EncumberedMagnitudeUpdated(event) => {
-            let encumbered = magnitude(event.encumberedMagnitude)?;
-            let mut stake: OperatorStake = state.get_or_empty((event.operator, event.strategy))?;
-            stake.encumbered = encumbered;
-            state.put(&stake);
-            Ok(())
-        }
         Events::MaxMagnitudeUpdated(event) => lower(state, at, event.operator, event.strategy, event.maxMagnitude),
         Events::OperatorSlashed(event) => slash(state, at, event),
         _ => Ok(()),

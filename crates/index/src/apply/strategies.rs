@@ -7,7 +7,7 @@ use vouch_chain::bindings::strategy_manager::{
 
 use super::{contradiction, small};
 use crate::event::At;
-use crate::rows::{OperatorSet, SlashedStrategy, Stake, Strategy};
+use crate::rows::{OperatorSet, SlashedStrategy, Stake, Staker, Strategy};
 use crate::state::{State, Stop};
 
 pub fn apply(state: &mut State, at: At, event: &Events) -> Result<(), Stop> {
@@ -15,7 +15,9 @@ pub fn apply(state: &mut State, at: At, event: &Events) -> Result<(), Stop> {
         Events::DepositSharesUpdated(event) => {
             let mut stake: Stake = state.get_or_empty((event.staker, event.strategy))?;
             stake.deposit_shares = event.depositShares;
+            let staker: Staker = state.get_or_empty((event.staker,))?;
             state.put(&stake);
+            state.put(&staker);
             Ok(())
         }
         Events::StrategyAddedToDepositWhitelist(event) => open(state, event.strategy, true),

@@ -136,9 +136,9 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Magnitude that matured deallocations of all sets set free and nobody has cleared.
-    pub(super) async fn freed(&mut self, operator: Address, strategy: Address) -> Result<u64, Error> {
-        let mut freed = 0u64;
+    /// Magnitude that the operator gave to all sets together.
+    pub(super) async fn encumbered(&mut self, operator: Address, strategy: Address) -> Result<u64, Error> {
+        let mut encumbered = 0u64;
         let mut select = Select::all()
             .equal("operator", operator.cell())
             .equal("strategy", strategy.cell())
@@ -147,9 +147,9 @@ impl Check<'_> {
         loop {
             let page: Vec<Allocation> = self.reader.page(&select).await?;
             for row in &page {
-                freed = freed.saturating_add(row.freed_at(self.block()));
+                encumbered = encumbered.saturating_add(row.encumbered_at(self.block()));
             }
-            let Some(last) = page.last() else { return Ok(freed) };
+            let Some(last) = page.last() else { return Ok(encumbered) };
             select = select.after(Some(vec![last.avs.cell(), last.set_id.cell()]));
         }
     }

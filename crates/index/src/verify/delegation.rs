@@ -38,6 +38,7 @@ impl Check<'_> {
         self.same::<Staker, _>(&key, "operator", row.operator, operator);
         let queued = self.delegation_manager(delegation_manager::cumulativeWithdrawalsQueuedCall { staker }).await?;
         self.same::<Staker, _>(&key, "withdrawals", U256::from(row.withdrawals), queued);
+        self.deposits_of(staker).await?;
         self.queue_of(staker).await
     }
 
@@ -85,7 +86,7 @@ impl Check<'_> {
         let call = strategy_manager::stakerDepositSharesCall { staker, strategy };
         let shares = self.strategy_manager(call).await?;
         self.same::<Stake, _>(&(staker, strategy), "deposit_shares", row.deposit_shares, shares);
-        self.deposits_of(staker).await
+        Ok(())
     }
 
     /// All strategies in which the staker has something.
@@ -107,8 +108,8 @@ impl Check<'_> {
         self.same::<OperatorStake, _>(&key, "max_magnitude", row.max_magnitude, magnitude);
         let call = allocation_manager::getEncumberedMagnitudeCall { operator, strategy };
         let encumbered = self.allocation_manager(call).await?;
-        let freed = self.freed(operator, strategy).await?;
-        self.same::<OperatorStake, _>(&key, "encumbered", row.encumbered.saturating_sub(freed), encumbered);
+        let own = self.encumbered(operator, strategy).await?;
+        self.same::<OperatorStake, _>(&key, "encumbered", own, encumbered);
         Ok(())
     }
 

@@ -129,6 +129,7 @@ impl World {
             redistributionRecipients: vec![Address::repeat_byte(0x77)],
         };
         send(&self.avs, at.allocation_manager, call).await.unwrap();
+        self.stake().await;
     }
 
     /// Does `count` random things, many of which the contracts refuse. Returns how many they allowed.
@@ -144,16 +145,45 @@ impl World {
         done
     }
 
-    /// Has an operator join a set, which only somebody who knows that set understands.
-    pub async fn join(&self) {
+    /// Has an operator leave a set, which only somebody who knows that set understands.
+    pub async fn leave(&self) {
         let operator = &self.operators[0];
-        let params = allocation_manager::IAllocationManagerTypes::RegisterParams {
+        let params = allocation_manager::IAllocationManagerTypes::DeregisterParams {
+            operator: operator.address(),
             avs: self.avs.address(),
             operatorSetIds: vec![SETS[0]],
-            data: Bytes::new(),
         };
-        let call = allocation_manager::registerForOperatorSetsCall { operator: operator.address(), params };
+        let call = allocation_manager::deregisterFromOperatorSetsCall { params };
         send(operator, self.deployment.contracts.allocation_manager, call).await.unwrap();
+    }
+
+    /// Gives every operator stake that counts in every set, so that slashes find something.
+    async fn stake(&self) {
+        let (at, avs) = (&self.deployment.contracts, self.avs.address());
+        for operator in &self.operators {
+            for stake in &at.stakes {
+                let amount = U256::from(10).pow(U256::from(20));
+                let call =
+                    strategy_manager::depositIntoStrategyCall { strategy: stake.strategy, token: stake.token, amount };
+                send(operator, at.strategy_manager, call).await.unwrap();
+            }
+            let params = allocation_manager::IAllocationManagerTypes::RegisterParams {
+                avs,
+                operatorSetIds: SETS.to_vec(),
+                data: Bytes::new(),
+            };
+            let call = allocation_manager::registerForOperatorSetsCall { operator: operator.address(), params };
+            send(operator, at.allocation_manager, call).await.unwrap();
+            let third = |id| allocation_manager::IAllocationManagerTypes::AllocateParams {
+                operatorSet: allocation_manager::OperatorSet { avs, id },
+                strategies: at.strategies(),
+                newMagnitudes: vec![MAGNITUDE / 3; at.stakes.len()],
+            };
+            let params = SETS.into_iter().map(third).collect();
+            let call = allocation_manager::modifyAllocationsCall { operator: operator.address(), params };
+            send(operator, at.allocation_manager, call).await.unwrap();
+        }
+        self.anvil.mine(u64::from(parameters().withdrawal_delay_blocks)).await.unwrap();
     }
 
     /// Makes everything final that has happened.
