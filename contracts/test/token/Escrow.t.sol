@@ -40,6 +40,7 @@ contract EscrowTest is EigenFixture {
         complete(staker, root, true);
         assertEq(backing.balanceOf(staker), 40);
         assertEq(escrow.held(), 60);
+        assertEq(strategy.totalShares(), 60);
     }
 
     function test_a_withdrawal_pays_the_backing_alone() public {
@@ -106,6 +107,28 @@ contract EscrowTest is EigenFixture {
         clear(slashId);
         assertEq(backing.balanceOf(recipient), 200e18);
         assertEq(escrow.outflowCount(), 0);
+    }
+
+    function test_two_slashes_are_two_outflows() public {
+        stakeAndJoin(100e18, 300e18);
+        (uint256 firstId, uint256 first) = slash(WAD / 4);
+        (uint256 secondId, uint256 second) = slash(WAD / 2);
+        pass(RESOLUTION);
+        clear(firstId);
+        clear(secondId);
+        assertEq(escrow.outflowCount(), 2);
+        assertEq(escrow.outflow(0).amount, first);
+        assertEq(escrow.outflow(1).amount, second);
+        assertEq(escrow.owed(), first + second);
+        pass(LAG + 1);
+        escrow.release(0);
+        escrow.release(1);
+        assertEq(backing.balanceOf(recipient), first + second);
+    }
+
+    function test_nothing_is_matured_on_a_chain_younger_than_the_lag() public {
+        vm.roll(LAG);
+        assertEq(escrow.maturedOf(staker), 0);
     }
 
     /// @dev In the original an EIGEN set cannot redistribute at all.
