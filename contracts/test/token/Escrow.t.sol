@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IDelegationManager} from "../../src/interfaces/IDelegationManager.sol";
 import {IEscrow} from "../../src/interfaces/IEscrow.sol";
+import {IPausable} from "../../src/interfaces/IPausable.sol";
 import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {EigenStrategy} from "../../src/token/EigenStrategy.sol";
 import {Escrow} from "../../src/token/Escrow.sol";
@@ -120,6 +121,7 @@ contract EscrowTest is EigenFixture {
         assertEq(escrow.outflow(0).amount, first);
         assertEq(escrow.outflow(1).amount, second);
         assertEq(escrow.owed(), first + second);
+        assertEq(strategy.totalShares(), 400e18 - first - second);
         pass(LAG + 1);
         escrow.release(0);
         escrow.release(1);
@@ -275,6 +277,9 @@ contract EscrowTest is EigenFixture {
         strategy.pauseAll();
         vm.stopPrank();
         assertEq(strategy.paused(), 1);
+        vm.prank(address(strategyManager));
+        vm.expectRevert(IPausable.CurrentlyPaused.selector);
+        strategy.deposit(backing, 1);
     }
 
     function test_it_is_forkable_from_a_fifth_of_the_supply_staked() public {
