@@ -136,7 +136,11 @@ nightly: setup $(REFEREE) ## The slow, deep tests
 	cargo build --locked --release -p vouch -p vouch-testkit --bins
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --log-level error check bans licenses sources
+	# Fresh rows of the share arithmetic, others every night; the contracts' tests read them beside the checked-in file.
+	cargo build --locked --workspace --example share_vectors
+	$(CARGO_TARGET_DIR)/debug/examples/share_vectors "$$(date +%F)" vectors/nightly 500
 	cd contracts && FOUNDRY_PROFILE=nightly $(FORGE) test
+	tools/prove
 	# Ten thousand seeds of the simulator, other ones every night.
 	PROPTEST_CASES=20000 VOUCH_SIM_SEEDS=10000 VOUCH_SIM_FIRST=$$(( $$(date +%s) / 86400 * 10000 )) \
 		cargo test --locked --workspace

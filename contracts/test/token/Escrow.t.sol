@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IDelegationManager} from "../../src/interfaces/IDelegationManager.sol";
 import {IEscrow} from "../../src/interfaces/IEscrow.sol";
+import {IPausable} from "../../src/interfaces/IPausable.sol";
 import {IStrategy} from "../../src/interfaces/IStrategy.sol";
 import {EigenStrategy} from "../../src/token/EigenStrategy.sol";
 import {Escrow} from "../../src/token/Escrow.sol";
@@ -40,6 +41,7 @@ contract EscrowTest is EigenFixture {
         complete(staker, root, true);
         assertEq(backing.balanceOf(staker), 40);
         assertEq(escrow.held(), 60);
+        assertEq(strategy.totalShares(), 60);
     }
 
     function test_a_withdrawal_pays_the_backing_alone() public {
@@ -106,6 +108,29 @@ contract EscrowTest is EigenFixture {
         clear(slashId);
         assertEq(backing.balanceOf(recipient), 200e18);
         assertEq(escrow.outflowCount(), 0);
+    }
+
+    function test_two_slashes_are_two_outflows() public {
+        stakeAndJoin(100e18, 300e18);
+        (uint256 firstId, uint256 first) = slash(WAD / 4);
+        (uint256 secondId, uint256 second) = slash(WAD / 2);
+        pass(RESOLUTION);
+        clear(firstId);
+        clear(secondId);
+        assertEq(escrow.outflowCount(), 2);
+        assertEq(escrow.outflow(0).amount, first);
+        assertEq(escrow.outflow(1).amount, second);
+        assertEq(escrow.owed(), first + second);
+        assertEq(strategy.totalShares(), 400e18 - first - second);
+        pass(LAG + 1);
+        escrow.release(0);
+        escrow.release(1);
+        assertEq(backing.balanceOf(recipient), first + second);
+    }
+
+    function test_nothing_is_matured_on_a_chain_younger_than_the_lag() public {
+        vm.roll(LAG);
+        assertEq(escrow.maturedOf(staker), 0);
     }
 
     /// @dev In the original an EIGEN set cannot redistribute at all.
@@ -252,6 +277,9 @@ contract EscrowTest is EigenFixture {
         strategy.pauseAll();
         vm.stopPrank();
         assertEq(strategy.paused(), 1);
+        vm.prank(address(strategyManager));
+        vm.expectRevert(IPausable.CurrentlyPaused.selector);
+        strategy.deposit(backing, 1);
     }
 
     function test_it_is_forkable_from_a_fifth_of_the_supply_staked() public {

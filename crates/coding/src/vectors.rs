@@ -1,7 +1,7 @@
 //! This build against a folder of golden files.
 //!
-//! The folder holds files of one form: `codec.json`, `points.json` and `commitments.json`, as made by running EigenDA's own
-//! packages. A payload is never stored: its bytes are keccak256(label ‖ u32be(0)) ‖ keccak256(label ‖ u32be(1)) ‖ ..., cut
+//! The folder holds files of known form: `codec.json`, `points.json` and `commitments.json`, as made by running EigenDA's own
+//! packages, and `shares.json`, the arithmetic of stake. A payload is never stored: its bytes are keccak256(label ‖ u32be(0)) ‖ keccak256(label ‖ u32be(1)) ‖ ..., cut
 //! to its length. Real points of a ceremony are looked for in `../srs`.
 //!
 //! Any difference, unknown field or missing file part fails the whole check; what is left out on purpose is named in the
@@ -16,6 +16,9 @@ use vouch_core::points::{self, Fr};
 mod codec;
 mod commitments;
 mod points_file;
+mod shares;
+
+pub use shares::shares_file;
 
 /// The longest file that is read, bytes.
 const FILE_LEN_MAX: u64 = 64 << 20;
@@ -61,8 +64,12 @@ pub enum Error {
 
 type Section = fn(&str, &Path) -> Result<SectionReport, Error>;
 
-const SECTIONS: [(&str, Section); 3] =
-    [(codec::NAME, codec::check), (points_file::NAME, points_file::check), (commitments::NAME, commitments::check)];
+const SECTIONS: [(&str, Section); 4] = [
+    (codec::NAME, codec::check),
+    (points_file::NAME, points_file::check),
+    (commitments::NAME, commitments::check),
+    (shares::NAME, shares::check),
+];
 
 /// Checks every file of `folder` for which there is a section. A file that is absent, or for which there is no section yet,
 /// is reported as skipped.

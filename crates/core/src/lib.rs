@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`ids`], [`types`] (what is signed), [`ecdsa`] (client signatures), [`merkle`], [`pages`] and
 //! [`batch_data`] (how long data becomes one hash), [`seed`], [`Label`] (what an answer rests on), then [`points`], [`bls`], [`table`] and [`certificate`]
-//! (how a quorum signs).
+//! (how a quorum signs), and [`shares`] (what stake is worth after deposits and slashes).
 //!
 //! The signed records derive serde plainly, because they travel unchanged between peers and in stores; their hashes never
 //! depend on a serde format.
@@ -32,6 +32,7 @@ pub mod merkle;
 pub mod pages;
 pub mod points;
 pub mod seed;
+pub mod shares;
 pub mod table;
 pub mod types;
 mod words;

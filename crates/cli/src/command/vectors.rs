@@ -36,7 +36,7 @@ pub fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     if cases == 0 {
         return Err(Failure::input(
             format!("no case was run in {}", folder.display()),
-            "name a folder with codec.json, points.json or commitments.json",
+            "name a folder with codec.json, points.json, commitments.json or shares.json",
         ));
     }
     Ok(())

@@ -7,6 +7,9 @@ mod certificates;
 mod data;
 mod signed;
 
+/// The rows of each table of `shares.json`.
+const SHARE_ROWS: usize = 120;
+
 /// Every file of `vectors/` that this crate and `vouch-core` own.
 pub fn files() -> Vec<(&'static str, String)> {
     let files = [
@@ -18,9 +21,11 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("bls.json", certificates::bls()),
         ("certificate.json", certificates::certificate()),
     ];
-    files
+    let mut files: Vec<_> = files
         .map(|(name, value)| (name, serde_json::to_string_pretty(&value).expect("JSON of strings and numbers") + "\n"))
-        .into()
+        .into();
+    files.push(("shares.json", vouch_coding::vectors::shares_file(hash("shares", 0), SHARE_ROWS)));
+    files
 }
 
 /// A hash of its own for every use.

@@ -128,3 +128,41 @@ fn changed_points_beside_the_vectors_are_noticed() {
     small["blobs"][0]["ceremony_commitment"] = second;
     assert!(matches!(check(&small), Err(Error::Difference { .. })));
 }
+
+/// A file of the arithmetic passes as it was made; a changed digit in any column, a missing one and a longer one do not.
+#[test]
+fn every_number_of_the_shares_file_is_checked() {
+    let text = shares_file(keccak256("the shares file"), 20);
+    let count = shares::check(&text, Path::new("")).unwrap().cases;
+    assert_eq!(count, 10 * 20 + 2);
+    let file: Value = serde_json::from_str(&text).unwrap();
+    for (name, table) in file["tables"].as_object().unwrap() {
+        for column in table.as_object().unwrap().keys() {
+            let refused = |damage: fn(&mut Vec<Value>)| {
+                let mut damaged = file.clone();
+                damage(damaged["tables"][name][column].as_array_mut().unwrap());
+                shares::check(&damaged.to_string(), Path::new("")).is_err()
+            };
+            // Another input can have the same outcome.
+            assert!(
+                refused(|column| change_last(column)) || shares::taken(name).contains(&column.as_str()),
+                "{name}.{column}"
+            );
+            assert!(refused(drop_last), "{name}.{column}");
+            let mut without = file.clone();
+            without["tables"][name].as_object_mut().unwrap().remove(column);
+            assert!(shares::check(&without.to_string(), Path::new("")).is_err(), "{name} without {column}");
+        }
+    }
+}
+
+fn change_last(column: &mut [Value]) {
+    let last = column.last_mut().unwrap();
+    let changed = last.as_str().unwrap().strip_suffix('0').map_or("0", |_| "1");
+    let text = last.as_str().unwrap();
+    *last = Value::String(format!("{}{changed}", &text[..text.len() - 1]));
+}
+
+fn drop_last(column: &mut Vec<Value>) {
+    column.pop();
+}
