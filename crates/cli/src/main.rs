@@ -43,7 +43,7 @@ enum Command {
     /// Make, fetch and inspect container images
     #[command(subcommand)]
     Image(command::image::Command),
-    /// Inspect operators
+    /// Become an operator, bind stake to sets, and decide which programs you answer for
     #[command(subcommand)]
     Operator(command::operator::Command),
     /// Put tokens behind an operator, and take them out again

@@ -179,6 +179,16 @@ impl Network {
         Ok(keys)
     }
 
+    /// The sets that the operator is a member of.
+    ///
+    /// # Errors
+    /// Fails when the endpoint does not answer.
+    pub async fn sets_joined(&self, view: &Finalized, operator: Address) -> Result<Vec<OperatorSet>, Error> {
+        let call = allocation_manager::getRegisteredSetsCall { operator };
+        let sets = view.call(self.contracts().allocation_manager, &call).await?;
+        Ok(sets.into_iter().map(Into::into).collect())
+    }
+
     /// How an operator stands in the strategies.
     ///
     /// # Errors
@@ -191,8 +201,6 @@ impl Network {
     ) -> Result<OperatorStatus, Error> {
         let approver = delegation_manager::delegationApproverCall { operator };
         let approver = view.call(self.contracts().delegation_manager, &approver).await?;
-        let sets = allocation_manager::getRegisteredSetsCall { operator };
-        let sets = view.call(self.contracts().allocation_manager, &sets).await?;
         let mut stakes = Vec::with_capacity(strategies.len());
         for strategy in strategies {
             stakes.push(self.operator_stake(view, operator, *strategy).await?);
@@ -201,7 +209,7 @@ impl Network {
             approver: (approver != Address::ZERO).then_some(approver),
             allocation_delay: self.allocation_delay(view, operator).await?,
             stakes,
-            sets: sets.into_iter().map(Into::into).collect(),
+            sets: self.sets_joined(view, operator).await?,
         })
     }
 

@@ -175,6 +175,26 @@ fn advice(revert: &str) -> Option<(&'static str, &'static str)> {
         "ERC20InsufficientBalance" => {
             ("the key does not have so many tokens", "see `vouch token balance` and `vouch stake status`")
         }
+        "InsufficientMagnitude" => {
+            ("more is bound to sets than there is", "see what is free with `vouch operator status`")
+        }
+        "SameMagnitude" => ("that is what is allocated already", "see `vouch operator status`"),
+        "ModificationAlreadyPending" => {
+            ("a change of that allocation is under way", "see until which block with `vouch operator status`")
+        }
+        "UninitializedAllocationDelay" => {
+            ("the operator's allocation delay has not taken effect yet", "see from when with `vouch operator status`")
+        }
+        "InvalidOperator" => ("the key is no operator", "become one with `vouch operator register`"),
+        "AlreadyMemberOfSet" => ("the operator is in that set", "see `vouch operator status`"),
+        "NotMemberOfSet" => ("the operator is not in that set", "see its sets with `vouch operator status`"),
+        "OperatorAlreadyRegistered" => {
+            ("a key is registered for that set", "change it with `vouch operator keys rotate`")
+        }
+        "KeyAlreadyRegistered" => ("that key was used before, by somebody or for another set", "make a new one"),
+        "KeyNotFound" => ("no key is registered for that set", "register one with `vouch operator keys register`"),
+        "OperatorSetNotConfigured" => ("the set takes no keys", "ask the AVS for which curve its set is configured"),
+        "UnknownApp" => ("there is no such app", "see `vouch app list`"),
         "OperatorNotRegistered" => {
             ("nobody is registered as an operator there", "see who is with `vouch operator list`")
         }

@@ -10,11 +10,36 @@ use crate::failure::Failure;
 use crate::output::{Output, count};
 
 mod acceptance;
+mod account;
+mod allocations;
+mod keys;
 mod policy;
+mod set;
+mod status;
 
-/// Inspect operators, and decide which programs they answer for
+/// Who acts where no key is named, in a local cloud.
+const ACCOUNT: &str = "operator-1";
+
+/// Become an operator, bind stake to sets, and decide which programs you answer for
 #[derive(clap::Subcommand)]
 pub enum Command {
+    /// Become an operator
+    Register(account::RegisterArguments),
+    /// Change the operator's description, approver or allocation delay
+    Update(account::UpdateArguments),
+    /// Show, register and change signing keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Let a set slash a part of the operator's stake
+    Allocate(allocations::AllocateArguments),
+    /// Take stake back from a set
+    Deallocate(allocations::DeallocateArguments),
+    /// Become a member of a set
+    Join(set::Arguments),
+    /// Leave a set
+    Leave(set::Arguments),
+    /// Show an operator's stake, what of it is bound to which set, and changes that are under way
+    Status(status::Arguments),
     /// List the operators of the deployment
     List(ListArguments),
     /// Show an operator's stake, allocation delay, and the apps that it runs
@@ -83,6 +108,14 @@ struct Membership {
 
 pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
+        Command::Register(arguments) => account::register(&arguments, output).await,
+        Command::Update(arguments) => account::update(&arguments, output).await,
+        Command::Keys(command) => keys::run(&command, output).await,
+        Command::Allocate(arguments) => allocations::allocate(&arguments, output).await,
+        Command::Deallocate(arguments) => allocations::deallocate(&arguments, output).await,
+        Command::Join(arguments) => set::join(&arguments, output).await,
+        Command::Leave(arguments) => set::leave(&arguments, output).await,
+        Command::Status(arguments) => status::run(&arguments, output).await,
         Command::List(arguments) => list(&arguments, output).await,
         Command::Info(arguments) => info(&arguments, output).await,
         Command::Accept(arguments) => acceptance::run(&arguments, true, output).await,

@@ -17,34 +17,34 @@ const STAKED: u64 = 300;
 const PERCENT_SLASHED: u64 = 40;
 const SET: u32 = 7;
 
-fn tokens(amount: u64) -> U256 {
+pub fn tokens(amount: u64) -> U256 {
     U256::from(amount) * U256::from(10).pow(U256::from(18))
 }
 
-fn amount(told: &Value, field: &str) -> U256 {
+pub fn amount(told: &Value, field: &str) -> U256 {
     serde_json::from_value(told[field].clone()).unwrap_or_else(|error| panic!("{field} of {told}: {error}"))
 }
 
 /// A cloud, and what is needed beside the command line.
-struct Scene {
-    world: World,
-    network: Network,
-    anvil: Anvil,
+pub struct Scene {
+    pub world: World,
+    pub network: Network,
+    pub anvil: Anvil,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = world().await;
         let network = world.cloud.network().await.unwrap();
         let anvil = Anvil::of(network.chain()).await.unwrap();
         Self { world, network, anvil }
     }
 
-    fn address(&self, account: &str) -> Address {
+    pub fn address(&self, account: &str) -> Address {
         self.world.cloud.description.accounts[account].address
     }
 
-    fn sender(&self, account: &str) -> Sender {
+    pub fn sender(&self, account: &str) -> Sender {
         self.world.cloud.sender(&self.network, account).unwrap()
     }
 
@@ -57,7 +57,7 @@ impl Scene {
     }
 
     /// Signs as `account` without a question; what the command printed.
-    async fn sign(&self, account: &str, arguments: &[&str]) -> Value {
+    pub async fn sign(&self, account: &str, arguments: &[&str]) -> Value {
         let told = self.world.cloud.json(&[arguments, &["--as", account, "--yes"]].concat()).await.unwrap();
         let plan = &told["plan"];
         assert!(!plan["title"].as_str().unwrap().is_empty() && !plan["undo"].as_str().unwrap().is_empty(), "{plan}");
@@ -66,7 +66,7 @@ impl Scene {
     }
 
     /// What a refused command said.
-    async fn refused(&self, account: &str, arguments: &[&str]) -> String {
+    pub async fn refused(&self, account: &str, arguments: &[&str]) -> String {
         let outcome = self.world.cloud.run(&[arguments, &["--as", account, "--yes"]].concat()).await.unwrap();
         assert_eq!(outcome.code, Some(1), "{}{}", outcome.stdout, outcome.stderr);
         assert!(outcome.stderr.contains("next: "), "{}", outcome.stderr);
@@ -74,12 +74,12 @@ impl Scene {
     }
 
     /// What a command shows of finalized blocks, the newest change included.
-    async fn show(&self, arguments: &[&str]) -> Value {
+    pub async fn show(&self, arguments: &[&str]) -> Value {
         self.pass(3).await;
         self.world.cloud.json(arguments).await.unwrap()
     }
 
-    async fn pass(&self, blocks: u32) {
+    pub async fn pass(&self, blocks: u32) {
         self.anvil.mine(u64::from(blocks)).await.unwrap();
     }
 

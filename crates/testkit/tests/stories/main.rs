@@ -15,6 +15,7 @@ mod machines;
 mod network;
 mod observing;
 mod restore;
+mod stake;
 mod world;
 
 use std::path::{Path, PathBuf};

@@ -71,9 +71,4 @@ impl Assets {
             None => format!("{tokens} units of strategy {strategy}"),
         }
     }
-
-    pub fn symbol(&self, strategy: Address) -> String {
-        let found = self.0.iter().find(|asset| asset.strategy == strategy);
-        found.map_or_else(|| strategy.to_string(), |asset| asset.symbol.clone())
-    }
 }
