@@ -66,13 +66,19 @@ pub enum Error {
     #[error(transparent)]
     Transport(#[from] tls::identity::Error),
     #[error("the index cannot go on")]
-    Index(#[from] vouch_index::Error),
+    Index(Box<vouch_index::Error>),
     #[error("{what} failed")]
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
     Http(String),
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
+}
+
+impl From<vouch_index::Error> for Error {
+    fn from(error: vouch_index::Error) -> Self {
+        Self::Index(Box::new(error))
+    }
 }
 
 /// What the HTTP server and the roles share.
