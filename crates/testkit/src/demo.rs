@@ -13,6 +13,7 @@ use crate::cloud::{Cloud, DeployedApp};
 mod container;
 mod lying;
 mod referee;
+mod staker;
 mod summary;
 mod wagers;
 
@@ -62,7 +63,11 @@ async fn play(stage: &Stage, summary: &mut Summary) -> Result<()> {
     summary.step("a player takes a move back: it forfeits", wagers::takeback(&referee)).await?;
     summary.step("a position comes a third time: each gets its own back", wagers::repetition(&referee)).await?;
     summary.step("the same referee in Rust, as a container: both answer the same", container::agree(&referee)).await?;
+    summary.step("a staker puts tokens behind an operator that will lie", staker::delegate(&referee)).await?;
     summary.step("an operator signs two batches for one slot: its stake is slashed", lying::slash(&referee)).await?;
+    summary
+        .step("the staker withdraws after the slash and gets what the formula says", staker::withdraw(&referee))
+        .await?;
     Ok(())
 }
 

@@ -62,14 +62,12 @@ pub struct Worth {
 
 impl Network {
     /// Lets the StrategyManager take `amount` of the sender's tokens, and deposits them.
-    ///
-    /// # Errors
-    /// Fails when `strategy` is no strategy.
-    pub async fn deposit_actions(&self, strategy: Address, amount: U256) -> Result<[Action; 2], Error> {
-        let (token, manager) = (self.token_of(strategy).await?, self.contracts().strategy_manager);
+    #[must_use]
+    pub fn deposit_actions(&self, strategy: Address, token: Address, amount: U256) -> [Action; 2] {
+        let manager = self.contracts().strategy_manager;
         let approve = Action::new(token, &token::approveCall { spender: manager, amount }, 60_000);
         let deposit = strategy_manager::depositIntoStrategyCall { strategy, token, amount };
-        Ok([approve, Action::new(manager, &deposit, 250_000)])
+        [approve, Action::new(manager, &deposit, 250_000)]
     }
 
     /// Delegates all of the sender's stake, present and future.

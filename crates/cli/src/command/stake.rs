@@ -45,6 +45,9 @@ pub struct DepositArguments {
     /// Into which strategy: a symbol (EIGEN, ...) or its address
     #[arg(long, value_name = "SYMBOL|ADDRESS")]
     strategy: String,
+    /// Deposit EIGEN instead of the bEIGEN that it wraps; the strategy unwraps it
+    #[arg(long)]
+    wrapped: bool,
     #[command(flatten)]
     signing: SigningOptions,
 }
@@ -122,7 +125,17 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
 
 async fn deposit(arguments: &DepositArguments, output: &Output) -> Result<(), Failure> {
     let actor = Actor::find(&arguments.signing, ACCOUNT).await?;
-    let asset = asset_of(&actor, &arguments.strategy).await?;
+    let mut asset = asset_of(&actor, &arguments.strategy).await?;
+    let eigen = &actor.network.contracts().eigen;
+    if arguments.wrapped {
+        if asset.strategy != eigen.strategy {
+            return Err(Failure::input(
+                "only EIGEN is a wrapped token",
+                "leave out --wrapped, or give --strategy EIGEN",
+            ));
+        }
+        (asset.token, asset.symbol) = (eigen.token, "EIGEN".to_owned());
+    }
     let amount = asset.parse(&arguments.amount)?;
     let tokens = asset.tell(amount);
     let delay = actor.blocks(actor.network.deployment().parameters.withdrawal_delay_blocks);
@@ -133,7 +146,7 @@ async fn deposit(arguments: &DepositArguments, output: &Output) -> Result<(), Fa
     .step(format!("let the StrategyManager take {tokens} of {}", actor.address()))
     .step(format!("deposit them in strategy {}", asset.strategy))
     .risk("once delegated, the operator's misdeeds are paid with it");
-    let actions = actor.network.deposit_actions(asset.strategy, amount).await.map_err(|error| actor.refusal(error))?;
+    let actions = actor.network.deposit_actions(asset.strategy, asset.token, amount);
     let told = json!({ "staker": actor.address(), "strategy": asset.strategy, "deposited": amount });
     let text = format!("{} has {tokens} deposited more", actor.address());
     actor.carry_out(plan, &actions, output, async |_| Ok((told, text))).await

@@ -16,7 +16,8 @@ use super::wait;
 use crate::adversary::gateway::Asked;
 use crate::cloud::sibling;
 
-const LIAR: &str = "operator-4";
+/// The operator that will lie.
+pub const LIAR: &str = "operator-4";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Replaces an operator by a liar, has it asked twice, and reports it.

@@ -12,7 +12,9 @@ use crate::failure::Failure;
 #[derive(Debug, Clone)]
 pub struct Asset {
     pub strategy: Address,
-    /// The strategy's address where the deployment does not name it.
+    /// The token of amounts: what it deposits and pays out.
+    pub token: Address,
+    /// The token's symbol; the strategy's address where the deployment does not name it.
     pub symbol: String,
     pub decimals: u8,
 }
@@ -24,9 +26,15 @@ pub struct Assets(Vec<Asset>);
 impl Asset {
     pub async fn read(network: &Network, strategy: Address) -> Result<Self, Error> {
         let token = network.token_of(strategy).await?;
-        let known = network.contracts().stakes_with_eigen().into_iter().find(|stake| stake.strategy == strategy);
-        let symbol = known.map_or_else(|| strategy.to_string(), |stake| stake.symbol);
-        Ok(Self { strategy, symbol, decimals: network.decimals_of(token).await? })
+        let contracts = network.contracts();
+        let known = contracts.stakes_with_eigen().into_iter().find(|stake| stake.strategy == strategy);
+        let symbol = match known {
+            // The strategy of EIGEN holds, and pays out, what EIGEN wraps.
+            Some(_) if strategy == contracts.eigen.strategy => "bEIGEN".to_owned(),
+            Some(stake) => stake.symbol,
+            None => strategy.to_string(),
+        };
+        Ok(Self { strategy, token, symbol, decimals: network.decimals_of(token).await? })
     }
 
     /// An amount in the smallest unit, of whole tokens.
