@@ -229,6 +229,8 @@ impl Network {
             magnitude: allocation.currentMagnitude,
             pending: (allocation.pendingDiff != 0).then_some((allocation.pendingDiff, allocation.effectBlock)),
         });
+        // The contract lists the sets that the operator has allocated anything to, in whichever strategy.
+        let allocations = allocations.filter(|bound| bound.magnitude != 0 || bound.pending.is_some());
         Ok(OperatorStake {
             strategy,
             shares: self.operator_shares(view, operator, strategy).await?,
