@@ -50,6 +50,16 @@ contract RegisterKeyTest is KeysFixture {
         );
     }
 
+    function test_a_lookup_refuses_what_is_no_key_of_the_set() public {
+        bytes memory keyData = Keys.data(SECRET);
+        vm.expectRevert(IKeyRegistrar.InvalidKeyFormat.selector);
+        registrar.getOperatorFromSigningKey(blsSet, abi.encodePacked(keyData, uint8(0)));
+        vm.expectRevert(IKeyRegistrar.InvalidKeyFormat.selector);
+        registrar.getOperatorFromSigningKey(ecdsaSet, keyData);
+        vm.expectRevert(IKeyRegistrar.OperatorSetNotConfigured.selector);
+        registrar.getOperatorFromSigningKey(bareSet, keyData);
+    }
+
     function test_manyKeysAtOnce() public {
         registerBLS(operator, blsSet, SECRET);
         address[] memory operators = new address[](3);

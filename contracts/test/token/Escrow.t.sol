@@ -30,6 +30,13 @@ contract EscrowTest is EigenFixture {
         assertEq(backing.balanceOf(address(strategy)) + eigen.balanceOf(address(strategy)), 0);
     }
 
+    function test_the_adapter_stands_between_a_manager_and_an_escrow() public {
+        vm.expectRevert(IPausable.InputAddressZero.selector);
+        new EigenStrategy(address(0), eigen, escrow, address(pauserRegistry));
+        vm.expectRevert(IPausable.InputAddressZero.selector);
+        new EigenStrategy(address(strategyManager), eigen, IEscrow(address(0)), address(pauserRegistry));
+    }
+
     function test_a_staker_waits_once() public {
         stakeBacking(staker, 100);
         bytes32 root = queue(staker, 40);
