@@ -1,5 +1,6 @@
 //! The configuration of a node: one typed tree, unknown keys refused, defaults in one place.
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -239,12 +240,26 @@ pub enum Error {
     Invalid { path: PathBuf, message: String },
 }
 
+/// The longest configuration file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The text of a file of the operator's, unless it is longer than such files are; whatever a path that is no file gives.
+pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<String, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(bytes_max + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > bytes_max {
+        let message = format!("it has more than {bytes_max} bytes, at most so many are read");
+        return Err(Error::Invalid { path: path.to_owned(), message });
+    }
+    Ok(text)
+}
+
 impl Config {
     /// Reads and checks a configuration file; relative paths become relative to its folder.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-        let mut config = Self::parse(&text, path)?;
+        let mut config = Self::parse(&read_bounded(path, FILE_BYTES_MAX)?, path)?;
         config.resolve(path.parent().unwrap_or(Path::new(".")));
         config.check(path)?;
         Ok(config)
@@ -447,6 +462,12 @@ mod tests {
             let error = with(line).unwrap_err().to_string();
             assert!(error.contains(expected), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let error = Config::load(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("1048576 bytes"), "{error}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use alloy_primitives::{B256, U256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vouch_core::{AppId, Label, Program};
 
-use crate::config::{Error, parse_strictly};
+use crate::config::{Error, parse_strictly, read_bounded};
 
 /// Entries of a list.
 const ENTRIES_MAX: usize = 1_024;
@@ -139,14 +139,7 @@ impl Policy {
     /// # Errors
     /// Names the key that does not hold, and the known one that is nearest to an unknown one.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > FILE_BYTES_MAX {
-            let message = format!("it has {size} bytes, at most {FILE_BYTES_MAX} are read");
-            return Err(Error::Invalid { path: path.to_owned(), message });
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let policy: Self = parse_strictly(&text, path)?;
+        let policy: Self = parse_strictly(&read_bounded(path, FILE_BYTES_MAX)?, path)?;
         policy.check().map_err(|message| Error::Invalid { path: path.to_owned(), message })?;
         Ok(policy)
     }
