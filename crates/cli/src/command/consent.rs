@@ -29,6 +29,30 @@ pub struct SigningOptions {
     pub yes: bool,
 }
 
+/// Whose state is shown
+#[derive(clap::Args, Clone, Debug)]
+pub struct AccountOptions {
+    /// Whose (default: the key's own)
+    address: Option<Address>,
+    #[command(flatten)]
+    cloud: CloudOptions,
+    #[command(flatten)]
+    key: KeyOptions,
+}
+
+impl AccountOptions {
+    /// The cloud, and the address: the one that was named, else the key's, else that of the local cloud's `account`.
+    pub async fn find(&self, account: &str) -> Result<(Context, Network, Address), Failure> {
+        let context = Context::find(&self.cloud)?;
+        let network = context.network().await?;
+        let address = match self.address {
+            Some(address) => address,
+            None => context.signer(&self.key, account)?.address(),
+        };
+        Ok((context, network, address))
+    }
+}
+
 /// What somebody is asked to agree to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,6 +5,7 @@ use vouch_chain::bindings::token;
 use vouch_chain::network::App;
 use vouch_chain::{Finalized, Network};
 
+use crate::command::consent::AccountOptions;
 use crate::context::{CloudOptions, Context};
 use crate::failure::Failure;
 use crate::output::{Output, count};
@@ -39,7 +40,7 @@ pub enum Command {
     /// Leave a set
     Leave(set::Arguments),
     /// Show an operator's stake, what of it is bound to which set, and changes that are under way
-    Status(status::Arguments),
+    Status(AccountOptions),
     /// List the operators of the deployment
     List(ListArguments),
     /// Show an operator's stake, allocation delay, and the apps that it runs

@@ -6,8 +6,7 @@ use serde_json::json;
 use vouch_chain::network::{Approval, QueuedWithdrawal};
 use vouch_chain::{Error, Network};
 
-use super::consent::{Actor, Plan, SigningOptions};
-use crate::context::{CloudOptions, KeyOptions};
+use super::consent::{AccountOptions, Actor, Plan, SigningOptions};
 use crate::failure::Failure;
 use crate::output::{Output, count};
 
@@ -35,7 +34,7 @@ pub enum Command {
     /// Take out what has waited long enough
     Complete(CompleteArguments),
     /// Show deposits, delegation, and what waits in the withdrawal queue
-    Status(StatusArguments),
+    Status(AccountOptions),
 }
 
 #[derive(clap::Args)]
@@ -99,16 +98,6 @@ pub struct CompleteArguments {
     as_shares: bool,
     #[command(flatten)]
     signing: SigningOptions,
-}
-
-#[derive(clap::Args)]
-pub struct StatusArguments {
-    /// Whose (default: the key's own)
-    address: Option<Address>,
-    #[command(flatten)]
-    cloud: CloudOptions,
-    #[command(flatten)]
-    key: KeyOptions,
 }
 
 pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {

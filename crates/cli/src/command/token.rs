@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use vouch_chain::network::{EigenAccount, Outflow, Unwrap};
 use vouch_chain::{Error, Network};
 
-use super::consent::{Actor, Plan, SigningOptions, parse_tokens, whole_tokens};
-use crate::context::{CloudOptions, Context, KeyOptions};
+use super::consent::{AccountOptions, Actor, Plan, SigningOptions, parse_tokens, whole_tokens};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -18,7 +17,7 @@ pub enum Command {
     /// Turn EIGEN back into bEIGEN, one to one; the account's log of unwrapped units grows
     Unwrap(AmountArguments),
     /// Show bEIGEN, EIGEN, what is staked, the unwrap log, and slashed stake that waits in the escrow
-    Balance(BalanceArguments),
+    Balance(AccountOptions),
     /// Pay slashed stake whose time in the escrow is over to its recipient; anyone may
     Release(ReleaseArguments),
 }
@@ -30,16 +29,6 @@ pub struct AmountArguments {
     amount: U256,
     #[command(flatten)]
     signing: SigningOptions,
-}
-
-#[derive(clap::Args)]
-pub struct BalanceArguments {
-    /// Whose (default: the key's own)
-    address: Option<Address>,
-    #[command(flatten)]
-    cloud: CloudOptions,
-    #[command(flatten)]
-    key: KeyOptions,
 }
 
 #[derive(clap::Args)]
@@ -107,13 +96,8 @@ struct Holdings {
     forkable: bool,
 }
 
-async fn balance(arguments: &BalanceArguments, output: &Output) -> Result<(), Failure> {
-    let context = Context::find(&arguments.cloud)?;
-    let network = context.network().await?;
-    let account = match arguments.address {
-        Some(account) => account,
-        None => context.signer(&arguments.key, "client")?.address(),
-    };
+async fn balance(arguments: &AccountOptions, output: &Output) -> Result<(), Failure> {
+    let (context, network, account) = arguments.find("client").await?;
     let holdings = Holdings::read(&network, account).await.map_err(|error| context.chain_failure(error))?;
     output.data(&holdings.view(), |_| holdings.describe());
     Ok(())

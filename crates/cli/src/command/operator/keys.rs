@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use alloy_primitives::Address;
 use serde_json::json;
 use vouch_chain::keys::{self, PasswordSource};
 
 use super::ACCOUNT;
 use super::set::SetOptions;
-use crate::command::consent::{Actor, Plan, SigningOptions};
-use crate::context::{CloudOptions, Context, KeyOptions};
+use crate::command::consent::{AccountOptions, Actor, Plan, SigningOptions};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -17,21 +15,11 @@ use crate::output::Output;
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Show the keys of the sets that the operator is in
-    Show(ShowArguments),
+    Show(AccountOptions),
     /// Register a key for a set; a node of this cloud does so by itself for the apps that it joins
     Register(ChangeArguments),
     /// Put another key in the place of a set's key, at once; the old one stays known for ever, for evidence
     Rotate(ChangeArguments),
-}
-
-#[derive(clap::Args)]
-pub struct ShowArguments {
-    /// Whose (default: the key's own)
-    address: Option<Address>,
-    #[command(flatten)]
-    cloud: CloudOptions,
-    #[command(flatten)]
-    key: KeyOptions,
 }
 
 #[derive(clap::Args)]
@@ -82,13 +70,8 @@ async fn change(arguments: &ChangeArguments, rotate: bool, output: &Output) -> R
     actor.carry_out(plan, &[action], output, async |_| Ok((told, text))).await
 }
 
-async fn show(arguments: &ShowArguments, output: &Output) -> Result<(), Failure> {
-    let context = Context::find(&arguments.cloud)?;
-    let network = context.network().await?;
-    let operator = match arguments.address {
-        Some(operator) => operator,
-        None => context.signer(&arguments.key, ACCOUNT)?.address(),
-    };
+async fn show(arguments: &AccountOptions, output: &Output) -> Result<(), Failure> {
+    let (context, network, operator) = arguments.find(ACCOUNT).await?;
     let read = async {
         let view = network.view().await?;
         let sets = network.sets_joined(&view, operator).await?;

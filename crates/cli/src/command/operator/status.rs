@@ -7,28 +7,13 @@ use vouch_chain::network::{OperatorStake, OperatorStatus, SetAllocation};
 
 use super::ACCOUNT;
 use super::allocations::percent_of;
+use crate::command::consent::AccountOptions;
 use crate::command::stake::Assets;
-use crate::context::{CloudOptions, Context, KeyOptions};
 use crate::failure::Failure;
 use crate::output::Output;
 
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Whose (default: the key's own)
-    address: Option<Address>,
-    #[command(flatten)]
-    cloud: CloudOptions,
-    #[command(flatten)]
-    key: KeyOptions,
-}
-
-pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let context = Context::find(&arguments.cloud)?;
-    let network = context.network().await?;
-    let operator = match arguments.address {
-        Some(operator) => operator,
-        None => context.signer(&arguments.key, ACCOUNT)?.address(),
-    };
+pub async fn run(arguments: &AccountOptions, output: &Output) -> Result<(), Failure> {
+    let (context, network, operator) = arguments.find(ACCOUNT).await?;
     let read = async {
         let view = network.view().await?;
         if !network.is_operator(&view, operator).await? {

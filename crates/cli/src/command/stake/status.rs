@@ -4,18 +4,13 @@ use serde_json::{Value, json};
 use vouch_chain::Error;
 use vouch_chain::network::{QueuedWithdrawal, Staker, StakerDeposit};
 
-use super::{ACCOUNT, Assets, StatusArguments, short};
-use crate::context::Context;
+use super::{ACCOUNT, Assets, short};
+use crate::command::consent::AccountOptions;
 use crate::failure::Failure;
 use crate::output::Output;
 
-pub async fn run(arguments: &StatusArguments, output: &Output) -> Result<(), Failure> {
-    let context = Context::find(&arguments.cloud)?;
-    let network = context.network().await?;
-    let account = match arguments.address {
-        Some(account) => account,
-        None => context.signer(&arguments.key, ACCOUNT)?.address(),
-    };
+pub async fn run(arguments: &AccountOptions, output: &Output) -> Result<(), Failure> {
+    let (context, network, account) = arguments.find(ACCOUNT).await?;
     let read = async {
         let view = network.view().await?;
         let staker = network.staker(&view, account).await?;
