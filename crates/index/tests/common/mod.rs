@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use vouch_chain::anvil::{Anvil, Instance, Mining};
 use vouch_chain::bindings::{allocation_manager, delegation_manager, strategy_manager, token};
-use vouch_chain::deploy::{Parameters, ProfileTimes, deploy};
+use vouch_chain::deploy::{EigenRules, ForkTimes, Parameters, ProfileTimes, deploy};
 use vouch_chain::{Chain, Deployment, Error, Sender, sender};
 use vouch_index::{Config, Indexer, Store};
 
@@ -59,7 +59,25 @@ fn parameters() -> Parameters {
             paging: 5,
             staleness: 10,
         },
+        eigen: EigenRules { times: fork_times(), ..Parameters::local().eigen },
         ..Parameters::local()
+    }
+}
+
+/// Those of a local cloud, within the shorter withdrawal delay.
+fn fork_times() -> ForkTimes {
+    ForkTimes {
+        censorship: 10,
+        deliberation: 10,
+        challenge: 25,
+        redemption: 40,
+        lock: 50,
+        withdrawal: 100,
+        vote: 20,
+        pending: 20,
+        follower_lag: 30,
+        stake_table_age: 20,
+        appeal_rung: 5,
     }
 }
 
