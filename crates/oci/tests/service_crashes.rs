@@ -39,6 +39,12 @@ fn kill(process: u32) {
     let _ended = kill_process(Pid::from_raw(process as i32).unwrap(), Signal::KILL);
 }
 
+/// Whether it is the program that [`support::config`] names.
+fn is_supervisor(process: u32) -> bool {
+    let program = std::fs::read_link(format!("/proc/{process}/exe"));
+    program.is_ok_and(|program| program == Path::new(support::SUPERVISOR).canonicalize().unwrap())
+}
+
 /// First processes of containers that supervisors of this process watch over.
 fn servers(executor: u32) -> Vec<u32> {
     let found = children(executor).into_iter().flat_map(children);
@@ -51,10 +57,17 @@ fn nothing_survives_an_executor_that_is_killed() {
     support::add_server(&image);
     println!("seed {SEED}");
     let mut random = StdRng::seed_from_u64(SEED);
+    let said = tempfile::NamedTempFile::new().unwrap();
     for round in 0..ROUNDS {
-        let mut executor = start_executor(state.path(), image.root.path());
+        let mut executor = start_executor(state.path(), image.root.path(), &said);
         // In every second round while it starts, in the others while it answers or is idle.
-        until(|| if round % 2 == 0 { !children(executor.id()).is_empty() } else { !servers(executor.id()).is_empty() });
+        let (id, serves) = (executor.id(), round % 2 == 1);
+        until(|| {
+            // One that ended by itself would be waited for in vain.
+            let ended = executor.try_wait().unwrap();
+            assert!(ended.is_none(), "round {round}: the executor ended by itself: {ended:?}: {}", read(&said));
+            if serves { !servers(id).is_empty() } else { !children(id).is_empty() }
+        });
         thread::sleep(Duration::from_micros(random.gen_range(0..60_000)));
         executor.kill().unwrap();
         executor.wait().unwrap();
@@ -77,8 +90,10 @@ fn a_container_that_is_killed_is_replaced() {
     assert!(answers(b"orphan"));
     servers(own).into_iter().for_each(kill);
     until(|| answers(b"orphan"));
-    let supervisors = children(own).into_iter().filter(|child| children(*child).len() == 1);
-    supervisors.for_each(kill);
+    // Not every child with a child of its own: the test beside this one has executors and compilers in this process.
+    let supervisors = children(own).into_iter().filter(|child| is_supervisor(*child) && children(*child).len() == 1);
+    let killed = supervisors.map(kill).count();
+    assert_eq!(killed, 1, "one supervisor watches over one server");
     until(|| answers(b"orphan"));
     thread::scope(|scope| {
         let hanging = scope.spawn(|| service.call(&input(b"hang")).unwrap_err());
@@ -107,8 +122,13 @@ fn executor() {
     }
 }
 
-fn start_executor(state: &Path, image: &Path) -> Child {
+fn read(said: &tempfile::NamedTempFile) -> String {
+    std::fs::read_to_string(said.path()).unwrap()
+}
+
+/// What it says goes into `said`.
+fn start_executor(state: &Path, image: &Path, said: &tempfile::NamedTempFile) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "executor", "--nocapture"]).env(STATE, state).env(IMAGE, image);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(said.reopen().unwrap()).spawn().unwrap()
 }

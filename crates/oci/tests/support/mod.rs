@@ -71,12 +71,11 @@ pub fn open(state: &Path) -> Runtime {
     Runtime::open(config(state)).unwrap()
 }
 
+/// What watches over containers.
+pub const SUPERVISOR: &str = env!("CARGO_BIN_EXE_vouch-oci-supervisor");
+
 pub fn config(state: &Path) -> Config {
-    Config {
-        state: state.to_owned(),
-        program: env!("CARGO_BIN_EXE_vouch-oci-supervisor").into(),
-        arguments: Vec::new(),
-    }
+    Config { state: state.to_owned(), program: SUPERVISOR.into(), arguments: Vec::new() }
 }
 
 /// A root folder whose files belong to the container's users.

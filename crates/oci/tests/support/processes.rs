@@ -40,7 +40,7 @@ pub fn command(process: u32) -> String {
 }
 
 /// Waits for a condition to come true.
-pub fn until(condition: impl Fn() -> bool) {
+pub fn until(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < deadline, "the condition did not come true within 30 s");
