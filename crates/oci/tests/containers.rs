@@ -35,6 +35,10 @@ fn a_payload_goes_in_and_comes_out() {
 #[test]
 fn a_program_sees_its_settings_and_nothing_of_its_host() {
     let Some(bench) = Bench::new() else { return };
+    // As `nohup` starts an executor; the disposition would live on into the program.
+    // SAFETY: sets dispositions without a handler; nobody in this process waits for these signals.
+    let before = unsafe { [libc::SIGHUP, libc::SIGUSR2].map(|signal| libc::signal(signal, libc::SIG_IGN)) };
+    assert!(!before.contains(&libc::SIG_ERR));
     let outcome = bench.run_with(&["surroundings", "two words"], b"", |settings| {
         settings.env = [("Z", "1"), ("A", "2"), ("EMPTY", "")].map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
         settings.cwd = "/tmp".into();

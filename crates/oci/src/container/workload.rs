@@ -189,10 +189,20 @@ fn require_confined(status: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A program expects the signals as a shell leaves them: Rust's start-up code ignores one of them.
+/// A program finds every signal at its default and none blocked: what this process ignores or blocks would live on over
+/// `execve`, so an executor that was started by `nohup` would give other answers than one that was not.
 fn restore_signals() {
-    // SAFETY: sets a disposition without a handler, in a process with one thread.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    for signal in 1..=libc::SIGRTMAX() {
+        // Refused for the signals that nobody can change, which are at their default.
+        // SAFETY: sets a disposition without a handler, in a process with one thread.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: a zeroed set is a valid argument of sigemptyset, which makes it a set; nothing else sees it.
+    unsafe {
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
 }
 
 fn execve(path: &CStr, args: &[CString], env: &[CString]) -> Errno {
