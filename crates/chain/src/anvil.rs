@@ -115,10 +115,21 @@ impl Anvil {
     /// # Errors
     /// Fails when the endpoint does not answer, or has fewer blocks.
     pub async fn reorganize(&self, blocks: u64) -> Result<(), Error> {
+        // A block that anvil mines by its clock while it replaces others leaves a gap: numbers that it has no block for.
+        let interval: Option<u64> = self.chain.request("anvil_getIntervalMining", ()).await?;
+        self.set_interval(interval.map(|_| 0)).await?;
         // No transactions of our own are put into the new blocks.
         let transactions: [u8; 0] = [];
-        let _: serde_json::Value = self.chain.request("anvil_reorg", (blocks, transactions)).await?;
-        Ok(())
+        let replaced: Result<serde_json::Value, _> = self.chain.request("anvil_reorg", (blocks, transactions)).await;
+        self.set_interval(interval).await?;
+        replaced.map(drop)
+    }
+
+    async fn set_interval(&self, seconds: Option<u64>) -> Result<(), Error> {
+        match seconds {
+            Some(seconds) => self.set_interval_mining(seconds).await,
+            None => Ok(()),
+        }
     }
 
     /// The most wei per gas that `sender`'s waiting transaction offers; none when none waits.
