@@ -111,6 +111,44 @@ contract DelegationTest is StakedFixture {
         delegationManager.registerAsOperator(address(0), 0, "");
     }
 
+    function test_a_pause_stops_changing_the_operator_and_not_leaving() public {
+        vm.prank(pauser);
+        delegationManager.pause(1);
+        vm.startPrank(staker);
+        vm.expectRevert(IPausable.CurrentlyPaused.selector);
+        delegationManager.redelegate(operator, _none(), 0);
+        delegationManager.undelegate(staker);
+        vm.stopPrank();
+    }
+
+    /// @dev Snapshots of stake (a fork's airdrop, a vote) read these.
+    function test_history_says_whom_a_staker_was_with_and_at_which_factor() public {
+        uint32 start = uint32(vm.getBlockNumber());
+        roll(10);
+        makeSlashable(0.5e18);
+        slash(1e18);
+        deposit(staker, strategy, 7e18);
+        uint256 factor = delegationManager.depositScalingFactor(staker, address(strategy));
+        uint32 deposited = uint32(vm.getBlockNumber());
+        roll(10);
+        vm.prank(staker);
+        delegationManager.undelegate(staker);
+        uint32 left = uint32(vm.getBlockNumber());
+        roll(10);
+        assertEq(delegationManager.delegatedToAtBlock(staker, start - 1), address(0));
+        assertEq(delegationManager.delegatedToAtBlock(staker, left - 1), operator);
+        assertEq(delegationManager.delegatedToAtBlock(staker, left), address(0));
+        assertNotEq(factor, 1e18);
+        assertEq(delegationManager.depositScalingFactorAtBlock(staker, address(strategy), start), 1e18);
+        assertEq(delegationManager.depositScalingFactorAtBlock(staker, address(strategy), deposited), factor);
+        assertEq(delegationManager.depositScalingFactorAtBlock(staker, address(strategy), left), 1e18);
+        bytes memory early = abi.encodeWithSelector(IDelegationManager.NotPast.selector, vm.getBlockNumber());
+        vm.expectRevert(early);
+        delegationManager.delegatedToAtBlock(staker, uint32(vm.getBlockNumber()));
+        vm.expectRevert(early);
+        delegationManager.depositScalingFactorAtBlock(staker, address(strategy), uint32(vm.getBlockNumber()));
+    }
+
     function test_withdrawals_cannot_be_paused() public {
         for (uint256 bits = 2; bits < 8; bits++) {
             vm.prank(pauser);
@@ -147,6 +185,8 @@ contract DelegationTest is StakedFixture {
         wanted[0] = 30e18;
         uint256[] memory needed = delegationManager.convertToDepositShares(staker, one(address(strategy)), wanted);
         assertEq(needed[0], 60e18);
+        vm.expectRevert(IDelegationManager.InputArrayLengthMismatch.selector);
+        delegationManager.convertToDepositShares(staker, _both(), wanted);
     }
 
     function _none() private pure returns (IDelegationManager.SignatureWithExpiry memory none) {}

@@ -67,6 +67,17 @@ contract DepositsTest is CoreFixture {
         _expectDepositRefused(token, 1e18, IPausable.CurrentlyPaused.selector);
     }
 
+    function test_a_paused_deposit_is_refused_with_a_signature_too() public {
+        _fund(address(this), 1e18);
+        bytes memory signature = _sign(stakerKey, 1e18, 0, block.timestamp);
+        vm.prank(pauser);
+        strategyManager.pauseAll();
+        vm.expectRevert(IPausable.CurrentlyPaused.selector);
+        strategyManager.depositIntoStrategyWithSignature(
+            address(strategy), token, 1e18, staker, block.timestamp, signature
+        );
+    }
+
     function test_another_token_is_refused() public {
         TestToken other = new TestToken();
         other.mint(staker, 1e18);
@@ -105,6 +116,8 @@ contract DepositsTest is CoreFixture {
         strategy.deposit(token, 1);
         vm.expectRevert(IStrategy.OnlyStrategyManager.selector);
         strategy.withdraw(address(this), token, 1);
+        vm.expectRevert(IStrategy.OnlyStrategyManager.selector);
+        strategy.withdrawSlashed(address(this), token, 1, 0);
         vm.expectRevert(IStrategy.OnlyStrategyManager.selector);
         strategy.beforeAddShares(staker, 1);
         vm.expectRevert(IStrategy.OnlyStrategyManager.selector);

@@ -67,7 +67,30 @@ contract HostileTokensTest is StakedFixture {
         _expectDepositRefused(abi.encodeWithSelector(ReentrancyGuard.ReentrancyGuardReentrantCall.selector));
     }
 
+    function test_a_token_that_deposits_with_a_signature_in_the_middle_is_refused() public {
+        token.callBack(
+            address(strategyManager),
+            abi.encodeCall(
+                IStrategyManager.depositIntoStrategyWithSignature,
+                (address(vault), IERC20(token), 1, victim, block.timestamp, "")
+            )
+        );
+        _expectDepositRefused(abi.encodeWithSelector(ReentrancyGuard.ReentrancyGuardReentrantCall.selector));
+    }
+
     // Exits.
+
+    function test_a_token_that_deposits_while_it_pays_out_is_refused() public {
+        bytes32 root = _queue(victim, 1_000e18);
+        roll(DELAY + 1);
+        token.callBack(
+            address(strategyManager),
+            abi.encodeCall(IStrategyManager.depositIntoStrategy, (address(vault), IERC20(token), 1))
+        );
+        vm.prank(victim);
+        vm.expectRevert(ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
+        delegationManager.completeQueuedWithdrawal(root, true);
+    }
 
     function test_a_rebase_up_is_the_stakers_and_a_rebase_down_too() public {
         token.mint(address(vault), 1_000e18);
@@ -138,6 +161,8 @@ contract HostileTokensTest is StakedFixture {
         );
         vm.expectRevert(ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
         strategyManager.clearBurnOrRedistributableShares(operatorSet, slashId);
+        vm.expectRevert(ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
+        strategyManager.clearBurnOrRedistributableSharesByStrategy(operatorSet, slashId, address(vault));
     }
 
     // Inputs.

@@ -88,6 +88,22 @@ contract MembershipsTest is StakedFixture {
         assertFalse(allocationManager.isMemberOfOperatorSet(operator, operatorSet));
     }
 
+    /// @dev However much the caller brings: a hook must not be able to use up a block.
+    function test_a_hook_gets_its_gas_and_no_more() public {
+        joinSet(operator, operatorSet, "");
+        leaveSet(operator, operator, operatorSet);
+        assertGt(avs.gasToLeave(), 490_000);
+        assertLe(avs.gasToLeave(), 500_000);
+    }
+
+    /// @dev Stakers see that what they are slashed of goes to somebody, for as long as it can.
+    function test_who_left_counts_as_redistributable_while_its_allocation_lasts() public {
+        makeSlashable(0.5e18);
+        leaveSet(operator, operator, operatorSet);
+        assertEq(allocationManager.getRegisteredSets(operator).length, 0);
+        assertTrue(allocationManager.isOperatorRedistributable(operator));
+    }
+
     function test_a_hook_that_returns_much_cannot_keep_an_operator() public {
         _leaveThough(TestAVS.Leaving.ReturnsMuch);
     }

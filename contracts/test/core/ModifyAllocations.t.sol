@@ -10,6 +10,17 @@ contract ModifyAllocationsTest is StakedFixture {
     uint32 private constant GUARD = 7_200;
     uint32 private constant DEALLOCATION = 216_000;
 
+    function test_lists_that_do_not_match_are_refused() public {
+        IAllocationManagerTypes.AllocateParams[] memory params = new IAllocationManagerTypes.AllocateParams[](1);
+        params[0] = IAllocationManagerTypes.AllocateParams(operatorSet, one(address(strategy)), new uint64[](2));
+        bytes4 refused = IAllocationManagerTypes.InputArrayLengthMismatch.selector;
+        vm.prank(operator);
+        vm.expectRevert(refused);
+        allocationManager.modifyAllocations(operator, params);
+        vm.expectRevert(refused);
+        allocationManager.clearDeallocationQueue(operator, one(address(strategy)), new uint16[](2));
+    }
+
     function test_an_increase_waits_for_the_operators_delay() public {
         joinSet(operator, operatorSet, "");
         allocate(operator, operatorSet, address(strategy), 0.5e18);

@@ -26,8 +26,7 @@ contract OperatorSetsTest is StakedFixture {
     }
 
     function test_a_set_created_without_a_slasher_is_slashed_by_its_avs() public {
-        IAllocationManagerTypes.CreateSetParams[] memory params = new IAllocationManagerTypes.CreateSetParams[](1);
-        params[0] = IAllocationManagerTypes.CreateSetParams(2, _both());
+        IAllocationManagerTypes.CreateSetParams[] memory params = _originalParams(2);
         vm.startPrank(address(avs));
         allocationManager.createOperatorSets(address(avs), params);
         params[0].operatorSetId = 3;
@@ -60,6 +59,10 @@ contract OperatorSetsTest is StakedFixture {
         vm.expectRevert(refused);
         allocationManager.createRedistributingOperatorSets(address(avs), _params(2, slasher), one(recipient));
         vm.expectRevert(refused);
+        allocationManager.createOperatorSets(address(avs), _originalParams(2));
+        vm.expectRevert(refused);
+        allocationManager.createRedistributingOperatorSets(address(avs), _originalParams(2), one(recipient));
+        vm.expectRevert(refused);
         allocationManager.updateAVSMetadataURI(address(avs), "");
         vm.expectRevert(refused);
         allocationManager.setAVSRegistrar(address(avs), address(avs));
@@ -68,6 +71,25 @@ contract OperatorSetsTest is StakedFixture {
         vm.prank(slasher);
         vm.expectRevert(refused);
         allocationManager.updateSlasher(operatorSet, slasher);
+    }
+
+    function test_a_slasher_is_somebody_and_of_a_known_set() public {
+        vm.startPrank(address(avs));
+        vm.expectRevert(IPausable.InputAddressZero.selector);
+        allocationManager.updateSlasher(operatorSet, address(0));
+        vm.expectRevert(IAllocationManagerTypes.InvalidOperatorSet.selector);
+        allocationManager.updateSlasher(OperatorSet(address(avs), 9), slasher);
+        vm.stopPrank();
+    }
+
+    function test_every_redistributing_set_names_one_recipient() public {
+        vm.startPrank(address(avs));
+        bytes4 refused = IAllocationManagerTypes.InputArrayLengthMismatch.selector;
+        vm.expectRevert(refused);
+        allocationManager.createRedistributingOperatorSets(address(avs), _params(2, slasher), _both());
+        vm.expectRevert(refused);
+        allocationManager.createRedistributingOperatorSets(address(avs), _originalParams(2), _both());
+        vm.stopPrank();
     }
 
     function test_a_slasher_changes_only_after_the_configuration_delay() public {
@@ -158,6 +180,12 @@ contract OperatorSetsTest is StakedFixture {
         vm.prank(address(avs));
         vm.expectRevert(reason);
         allocationManager.createRedistributingOperatorSets(address(avs), _params(id, slasher_), one(recipient_));
+    }
+
+    /// @dev As the original's first version took them: without a slasher.
+    function _originalParams(uint32 id) private view returns (IAllocationManagerTypes.CreateSetParams[] memory params) {
+        params = new IAllocationManagerTypes.CreateSetParams[](1);
+        params[0] = IAllocationManagerTypes.CreateSetParams(id, _both());
     }
 
     function _params(uint32 id, address slasher_)

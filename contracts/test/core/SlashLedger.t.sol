@@ -114,6 +114,7 @@ contract SlashLedgerTest is StakedFixture {
     function test_an_unknown_slash_pays_nothing() public {
         assertEq(strategyManager.getSlashResolutionBlock(operatorSet, 5), 0);
         assertEq(strategyManager.clearBurnOrRedistributableShares(operatorSet, 5).length, 0);
+        assertEq(strategyManager.clearBurnOrRedistributableSharesByStrategy(operatorSet, 5, address(strategy)), 0);
     }
 
     function test_only_the_delegation_manager_parks_shares() public {

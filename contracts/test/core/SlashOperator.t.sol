@@ -110,6 +110,45 @@ contract SlashOperatorTest is StakedFixture {
         assertEq(strategyManager.getBurnOrRedistributableCount(operatorSet, slashId), 1);
     }
 
+    /// @dev A strategy that has nothing left must not keep the others of the same slash from happening.
+    function test_what_was_slashed_to_nothing_holds_back_no_other_slash() public {
+        roll(216_000);
+        allocateNow(1e18);
+        slash(1e18);
+        allocate(operator, operatorSet, address(secondStrategy), 1e18);
+        roll(allocationWait(operator));
+        deposit(operator, secondStrategy, 50e18);
+        assertEq(allocationManager.getMaxMagnitude(operator, address(strategy)), 0);
+        (uint256 slashId, uint256[] memory shares) = slashAs(slasher, _both(), 1e18);
+        assertEq(shares[0], 0);
+        assertEq(shares[1], 50e18);
+        assertEq(strategyManager.getBurnOrRedistributableCount(operatorSet, slashId), 1);
+    }
+
+    function test_a_slash_of_no_stake_leaves_nothing_to_clear() public {
+        allocate(operator, operatorSet, address(secondStrategy), 1e18);
+        roll(allocationWait(operator));
+        (, uint256[] memory shares) = slashAs(slasher, one(address(secondStrategy)), 1e18);
+        assertEq(shares[0], 0);
+        assertEq(strategyManager.getPendingSlashIds(operatorSet).length, 0);
+    }
+
+    /// @dev As the current magnitude: in favour of those who are paid from it.
+    function test_the_slashed_part_of_a_pending_deallocation_rounds_up() public {
+        allocate(operator, operatorSet, address(strategy), 0.2e18);
+        slash(1);
+        assertEq(allocation().currentMagnitude, 0.5e18 - 1);
+        assertEq(int256(allocation().pendingDiff), -0.3e18 + 1);
+    }
+
+    function test_a_past_block_is_answered_as_the_present() public {
+        leaveSet(operator, operator, operatorSet);
+        uint256 left = vm.getBlockNumber();
+        assertEq(minimumStakeAt(left + 216_000), 200e18);
+        roll(216_001);
+        assertEq(minimumStakeAt(left), 0);
+    }
+
     function test_only_the_slasher_slashes() public {
         address[4] memory others = [address(avs), operator, recipient, address(this)];
         for (uint256 i = 0; i < others.length; i++) {

@@ -16,6 +16,8 @@ contract TestAVS is IAVSRegistrar {
     Leaving public leaving;
     uint256 public joined;
     uint256 public left;
+    /// What the last call of `deregisterOperator` was given.
+    uint256 public gasToLeave;
 
     function setRefuses(bool value) external {
         refuses = value;
@@ -31,6 +33,7 @@ contract TestAVS is IAVSRegistrar {
     }
 
     function deregisterOperator(address, address, uint32[] calldata) external {
+        gasToLeave = gasleft();
         require(leaving != Leaving.Reverts, "stay");
         if (leaving == Leaving.BurnsGas) {
             while (true) left++;

@@ -267,9 +267,61 @@ contract WithdrawalsTest is StakedFixture {
             address(delegationManager), abi.encodeWithSignature("completeQueuedWithdrawal(bytes32,bool)", root, true)
         );
         _expectRefused(staker, root, ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
+        (IDelegationManager.Withdrawal[] memory withdrawals, IERC20[][] memory tokens, bool[] memory asTokens) =
+            _asOriginal(root, token);
+        vm.startPrank(staker);
+        vm.expectRevert(ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
+        delegationManager.completeQueuedWithdrawal(withdrawals[0], tokens[0], true);
+        vm.expectRevert(ReentrancyGuard.ReentrancyGuardReentrantCall.selector);
+        delegationManager.completeQueuedWithdrawals(withdrawals, tokens, asTokens);
+        vm.stopPrank();
         token.onTransfer(address(0), "");
         _complete(staker, root, true);
         assertEq(token.balanceOf(staker), 9e18);
+    }
+
+    function test_lists_that_do_not_match_are_refused() public {
+        bytes32 root = _queue(staker, 1e18);
+        roll(DELAY + 1);
+        (IDelegationManager.Withdrawal[] memory withdrawals, IERC20[][] memory tokens, bool[] memory asTokens) =
+            _asOriginal(root, strategy.underlyingToken());
+        bytes4 refused = IDelegationManager.InputArrayLengthMismatch.selector;
+        vm.startPrank(staker);
+        vm.expectRevert(refused);
+        delegationManager.completeQueuedWithdrawals(withdrawals, new IERC20[][](2), asTokens);
+        vm.expectRevert(refused);
+        delegationManager.completeQueuedWithdrawals(withdrawals, tokens, new bool[](2));
+        vm.expectRevert(refused);
+        delegationManager.completeQueuedWithdrawal(withdrawals[0], new IERC20[](2), false);
+        delegationManager.completeQueuedWithdrawals(withdrawals, tokens, asTokens);
+        vm.stopPrank();
+        assertEq(strategy.underlyingToken().balanceOf(staker), 1e18);
+    }
+
+    function test_two_withdrawals_of_the_same_are_two() public {
+        bytes32 first = _queue(staker, 1e18);
+        bytes32 second = _queue(staker, 1e18);
+        assertNotEq(first, second);
+        assertEq(delegationManager.cumulativeWithdrawalsQueued(staker), 2);
+        roll(DELAY + 1);
+        _complete(staker, first, true);
+        _complete(staker, second, true);
+        assertEq(strategy.underlyingToken().balanceOf(staker), 2e18);
+    }
+
+    /// @dev Nothing is left of one strategy; the others of the same withdrawal must still come back as shares.
+    function test_what_was_slashed_to_nothing_holds_back_nothing() public {
+        deposit(staker, secondStrategy, 7e18);
+        makeSlashable(1e18);
+        uint256[] memory amounts = new uint256[](2);
+        (amounts[0], amounts[1]) = (DELEGATED_STAKE, 7e18);
+        vm.prank(staker);
+        bytes32 root = delegationManager.queueWithdrawals(_params(_both(), amounts))[0];
+        slash(1e18);
+        roll(DELAY + 1);
+        _complete(staker, root, false);
+        assertEq(strategyManager.stakerDepositShares(staker, address(strategy)), 0);
+        assertEq(strategyManager.stakerDepositShares(staker, address(secondStrategy)), 7e18);
     }
 
     function test_a_token_that_fails_holds_back_no_other() public {
@@ -315,8 +367,28 @@ contract WithdrawalsTest is StakedFixture {
         assertLe(strategy.totalShares(), 2 * roots.length + 4);
     }
 
+    function test_no_shares_are_no_deposit() public {
+        vm.prank(address(delegationManager));
+        vm.expectRevert(IStrategyManager.SharesAmountZero.selector);
+        strategyManager.addShares(staker, address(strategy), 0);
+    }
+
     function refuse() external pure {
         revert("refused");
+    }
+
+    function _asOriginal(bytes32 root, IERC20 token)
+        private
+        view
+        returns (IDelegationManager.Withdrawal[] memory withdrawals, IERC20[][] memory tokens, bool[] memory asTokens)
+    {
+        withdrawals = new IDelegationManager.Withdrawal[](1);
+        withdrawals[0] = delegationManager.queuedWithdrawals(root);
+        tokens = new IERC20[][](1);
+        tokens[0] = new IERC20[](1);
+        tokens[0][0] = token;
+        asTokens = new bool[](1);
+        asTokens[0] = true;
     }
 
     function _queue(address who, uint256 amount) private returns (bytes32) {
