@@ -14,6 +14,7 @@ use crate::finalized::Finalized;
 use crate::sender::{Confirmed, Sender};
 
 mod action;
+mod approving;
 mod apps;
 mod avs;
 mod batches;
@@ -34,6 +35,7 @@ mod tables;
 mod wager;
 
 pub use action::Action;
+pub use approving::Approval;
 pub use apps::{App, NewApp, Release};
 pub use avs::{Avs, NewSet, OperatorSet, SetInfo, SetSlash};
 pub use batches::{BatchRecord, HEADERS_MAX, Lane};
@@ -47,7 +49,7 @@ pub use operating::{OperatorStake, OperatorStatus, SetAllocation, SetKey};
 pub use operators::{Allocation, WHOLE_MAGNITUDE};
 pub use permissions::{Appointment, Permissions};
 pub use postings::{Mined, Posting};
-pub use staking::{Approval, QueuedWithdrawal, Staker, StakerDeposit, Worth};
+pub use staking::{QueuedWithdrawal, Staker, StakerDeposit, Worth};
 pub use tables::{RecordedTable, TableKey};
 pub use wager::{Outcome, Wager};
 

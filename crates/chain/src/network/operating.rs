@@ -199,14 +199,12 @@ impl Network {
         operator: Address,
         strategies: &[Address],
     ) -> Result<OperatorStatus, Error> {
-        let approver = delegation_manager::delegationApproverCall { operator };
-        let approver = view.call(self.contracts().delegation_manager, &approver).await?;
         let mut stakes = Vec::with_capacity(strategies.len());
         for strategy in strategies {
             stakes.push(self.operator_stake(view, operator, *strategy).await?);
         }
         Ok(OperatorStatus {
-            approver: (approver != Address::ZERO).then_some(approver),
+            approver: self.delegation_approver(view, operator).await?,
             allocation_delay: self.allocation_delay(view, operator).await?,
             stakes,
             sets: self.sets_joined(view, operator).await?,

@@ -1,22 +1,13 @@
 //! What a staker does with its stake, prepared as actions, and how its stake stands.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, U256};
 
-use super::{Action, Network};
+use super::{Action, Approval, Network};
 use crate::bindings::delegation_manager::{self, IDelegationManager};
 use crate::bindings::{strategy, strategy_manager, token};
 use crate::client::Chain;
 use crate::error::Error;
 use crate::finalized::Finalized;
-
-/// An operator's signed leave to delegate to it, where it asks for one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Approval {
-    pub signature: Bytes,
-    /// Unix seconds.
-    pub expiry: U256,
-    pub salt: B256,
-}
 
 /// A staker as one block has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,12 +223,6 @@ impl At<'_> {
             Self::Finalized(view) => view.call(to, call).await,
             Self::Newest(chain) => chain.latest_call(to, call).await,
         }
-    }
-}
-
-impl From<&Approval> for IDelegationManager::SignatureWithExpiry {
-    fn from(approval: &Approval) -> Self {
-        Self { signature: approval.signature.clone(), expiry: approval.expiry }
     }
 }
 

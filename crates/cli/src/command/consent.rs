@@ -95,7 +95,10 @@ impl Plan {
         lines.extend(self.steps.iter().enumerate().map(|(index, step)| format!("  {}. {step}", index + 1)));
         lines.push(format!("  undo  {}", self.undo));
         lines.extend(self.risk.iter().map(|risk| format!("  risk  {risk}")));
-        lines.push(format!("  cost  about {} ETH ({} gas)", rounded(self.cost_wei), self.gas));
+        lines.push(match self.gas {
+            0 => "  cost  nothing: no transaction is sent".to_owned(),
+            gas => format!("  cost  about {} ETH ({gas} gas)", rounded(self.cost_wei)),
+        });
         lines.join("\n")
     }
 }
@@ -130,13 +133,18 @@ impl Actor {
         result: impl AsyncFnOnce(&[Confirmed]) -> Result<(Value, String), Error>,
     ) -> Result<(), Failure> {
         let plan = self.priced(plan, actions).await.map_err(|error| self.refusal(error))?;
-        output.say(plan.lines());
-        self.agree()?;
+        self.agree_to(&plan, output)?;
         let confirmed = self.network.perform(&self.sender, actions).await.map_err(|error| self.refusal(error))?;
         let (told, text) = result(&confirmed).await.map_err(|error| self.refusal(error))?;
         let transactions: Vec<_> = confirmed.iter().map(|done| done.transaction).collect();
         output.data(&json!({ "plan": plan, "transactions": transactions, "result": told }), |_| text);
         Ok(())
+    }
+
+    /// Shows what will happen, and asks.
+    pub fn agree_to(&self, plan: &Plan, output: &Output) -> Result<(), Failure> {
+        output.say(plan.lines());
+        self.agree()
     }
 
     async fn priced(&self, mut plan: Plan, actions: &[Action]) -> Result<Plan, Error> {

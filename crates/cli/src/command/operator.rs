@@ -13,6 +13,7 @@ use crate::output::{Output, count};
 mod acceptance;
 mod account;
 mod allocations;
+mod approve;
 mod keys;
 mod policy;
 mod set;
@@ -28,6 +29,8 @@ pub enum Command {
     Register(account::RegisterArguments),
     /// Change the operator's description, approver or allocation delay
     Update(account::UpdateArguments),
+    /// Sign leave for a staker to delegate, where the operator asks for one
+    Approve(approve::Arguments),
     /// Show, register and change signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -111,6 +114,7 @@ pub async fn run(command: Command, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Register(arguments) => account::register(&arguments, output).await,
         Command::Update(arguments) => account::update(&arguments, output).await,
+        Command::Approve(arguments) => approve::run(&arguments, output).await,
         Command::Keys(command) => keys::run(&command, output).await,
         Command::Allocate(arguments) => allocations::allocate(&arguments, output).await,
         Command::Deallocate(arguments) => allocations::deallocate(&arguments, output).await,

@@ -32,6 +32,7 @@ async fn a_staker_gets_what_slashing_left_and_nobody_leaves_early() {
     let avs = scene.address("developer").to_string();
     become_operator(&scene).await;
     delegate(&scene).await;
+    delegate_with_leave(&scene).await;
     make_set(&scene).await;
     bind(&scene, &avs).await;
     withdraw_after_slashes(&scene).await;
@@ -76,6 +77,34 @@ async fn make_set(scene: &Scene) {
     let what = ["avs", "create", "--metadata", "https://avs.example/avs.json", "--registrar", "open"];
     scene.sign("developer", &what).await;
     scene.sign("developer", &["avs", "set", "create", SET, "--strategy", "DEMOA"]).await;
+}
+
+/// Black takes nobody in without the leave of its approver, which is good for one staker, until it ends.
+async fn delegate_with_leave(scene: &Scene) {
+    let [black, white, developer] = ["black", "white", "developer"].map(|name| scene.address(name).to_string());
+    let nobody = scene.refused("white", &["operator", "approve", &developer]).await;
+    assert!(nobody.contains("nobody has to sign"), "{nobody}");
+    scene.sign("black", &["operator", "register", "--approver", &white]).await;
+    scene.pass(3).await;
+    let wrong = scene.refused("black", &["operator", "approve", &developer]).await;
+    assert!(wrong.contains(&white), "{wrong}");
+    let approve = ["operator", "approve", &developer, "--operator", &black, "--as", "white", "--yes"];
+    let told = scene.world.cloud.json(&approve).await.unwrap()["result"].clone();
+    let leave = [told["approval"].as_str().unwrap(), told["salt"].as_str().unwrap(), &told["expiry"].to_string()];
+    let delegate = ["stake", "delegate", &black, "--approval", leave[0], "--salt", leave[1], "--expiry"];
+    let needed = "leave to delegate is missing, over or used";
+    for (who, arguments) in [
+        ("developer", &delegate[..3]),
+        ("developer", &[&delegate[..], &["1"]].concat()),
+        ("developer", &[&delegate[..], &["99999999999"]].concat()),
+        ("gateway", &[&delegate[..], &[leave[2]]].concat()),
+    ] {
+        let refused = scene.refused(who, arguments).await;
+        assert!(refused.contains(needed), "{who} {arguments:?}: {refused}");
+    }
+    scene.sign("developer", &[&delegate[..], &[leave[2]]].concat()).await;
+    let status = scene.show(&["stake", "status", "--as", "developer"]).await;
+    assert_eq!(address(&status["delegatedTo"]), scene.address("black"));
 }
 
 /// White lets the set slash half of its stake, and joins it.
