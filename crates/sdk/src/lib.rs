@@ -28,6 +28,6 @@ pub use client::{CallOptions, Client, SignedCall};
 pub use http::Error;
 pub use receipt::{
     ARCHIVE_VERSION, AccountProof, Archive, ArchiveError, ArchiveLie, ArchivedReceipt, CheckedReceipt, Checkpoint,
-    Consumption, Facts, Lie, RecordProof, Standing, VerifiedReceipt, VerifyError, archive, certified_answer,
-    certified_exchange, check, check_facts, verify, verify_archive,
+    Consumption, EntryProof, Facts, InboxCheckpoint, Lie, RecordProof, Standing, VerifiedReceipt, VerifyError, archive,
+    certified_answer, certified_exchange, check, check_facts, verify, verify_archive,
 };

@@ -17,8 +17,8 @@ mod facts;
 pub(crate) mod tests;
 
 pub use archive::{
-    ARCHIVE_VERSION, AccountProof, Archive, ArchiveError, ArchiveLie, ArchivedReceipt, Checkpoint, RecordProof,
-    archive, verify_archive,
+    ARCHIVE_VERSION, AccountProof, Archive, ArchiveError, ArchiveLie, ArchivedReceipt, Checkpoint, EntryProof,
+    InboxCheckpoint, RecordProof, archive, verify_archive,
 };
 pub use chain::{Consumption, Standing, VerifiedReceipt, VerifyError, verify};
 pub use checked::{CheckedReceipt, certified_answer, certified_exchange, check};

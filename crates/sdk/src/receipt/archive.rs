@@ -8,11 +8,13 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 use vouch_api::Receipt;
+use vouch_chain::artifacts;
 use vouch_core::{AppId, BatchHash, Domain, ProgramId, RequestId, Status};
 
-use super::{Lie, check};
+use super::{CheckedReceipt, Lie, check};
 
 mod build;
+mod entry;
 mod header;
 mod make;
 mod proof;
@@ -20,6 +22,7 @@ pub(super) mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use entry::{EntryProof, InboxCheckpoint};
 pub use make::{ArchiveError, archive};
 pub use proof::{AccountProof, RecordProof};
 
@@ -40,6 +43,9 @@ pub struct Archive {
     pub code: Bytes,
     pub account: AccountProof,
     pub record: RecordProof,
+    /// Only for a request that came through the forced inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryProof>,
 }
 
 /// What the verifier brings along: an archive that brought it itself would prove nothing.
@@ -51,6 +57,8 @@ pub struct Checkpoint {
     pub domain: Domain,
     /// The hash of the registry's code; without it, the code must be the build that this program knows.
     pub code_hash: Option<B256>,
+    /// The forced inbox; without it, no request that came through it is verified.
+    pub inbox: Option<InboxCheckpoint>,
 }
 
 /// A receipt that holds under a checkpoint: made by [`verify_archive`] and by nothing else.
@@ -65,6 +73,8 @@ pub struct ArchivedReceipt {
     pub operator_set_id: u32,
     pub profile: Address,
     pub status: Status,
+    /// The request's place among the entries of its lane in the forced inbox; none if the client signed it.
+    pub inbox_index: Option<u64>,
     /// The weight that signed, strategy by strategy; the first is what the threshold was measured by.
     pub signed_weights: Vec<U256>,
     /// keccak256(abi.encode(referenceTimestamp, nonSignerIndices)) of the certificate that was posted.
@@ -92,15 +102,15 @@ pub enum ArchiveLie {
     AnotherBlock { expected: B256, found: B256 },
     #[error("its block's header is no header: {0}")]
     Header(&'static str),
-    #[error("the account {registry} is not proven under the block's state root: {detail}")]
-    Account { registry: Address, detail: String },
-    #[error("the registry's code has the hash {found}, expected {expected}")]
-    AnotherCode { expected: B256, found: B256 },
+    #[error("the account {contract} is not proven under the block's state root: {detail}")]
+    Account { contract: Address, detail: String },
+    #[error("the {contract}'s code has the hash {found}, expected {expected}")]
+    AnotherCode { contract: &'static str, expected: B256, found: B256 },
     #[error(
-        "the registry's code (hash {found}) is not the build that this program knows; name its hash if you trust it"
+        "the {contract}'s code (hash {found}) is not the build that this program knows; name its hash if you trust it"
     )]
-    UnknownBuild { found: B256 },
-    #[error("the record's {field} is not proven under the registry's storage root: {detail}")]
+    UnknownBuild { contract: &'static str, found: B256 },
+    #[error("the record's {field} is not proven under its contract's storage root: {detail}")]
     Storage { field: &'static str, detail: String },
     #[error("the record names a time of {what} ({time}) that its block ({block}) does not allow")]
     Time { what: &'static str, time: u64, block: u64 },
@@ -108,8 +118,14 @@ pub enum ArchiveLie {
     NotCertified,
     #[error("the record names the operator table of {record}, the batch that of {batch}")]
     AnotherTable { record: u32, batch: u32 },
-    #[error("the request came through the forced inbox, which an archive does not prove")]
-    Forced,
+    #[error("no client signed the request, and the archive does not prove that the forced inbox has it")]
+    NoEntry,
+    #[error("the request came through the forced inbox, and the verifier did not say which contract that is")]
+    InboxUnknown,
+    #[error("the archive proves an entry of the forced inbox, but the client signed the request")]
+    NeedlessEntry,
+    #[error("the forced inbox has the request for lane {entry}, the batch is of lane {batch}")]
+    AnotherLane { entry: u32, batch: u32 },
     #[error(transparent)]
     Receipt(#[from] Lie),
 }
@@ -124,7 +140,7 @@ impl ArchiveLie {
             Self::Account { .. } => "account",
             Self::AnotherCode { .. } | Self::UnknownBuild { .. } => "code",
             Self::Storage { .. } | Self::Time { .. } | Self::NotCertified | Self::AnotherTable { .. } => "record",
-            Self::Forced => "client-signature",
+            Self::NoEntry | Self::InboxUnknown | Self::NeedlessEntry | Self::AnotherLane { .. } => "client-signature",
             Self::Receipt(lie) => lie.check(),
         }
     }
@@ -141,12 +157,10 @@ pub fn verify_archive(archive: &Archive, checkpoint: &Checkpoint) -> Result<Arch
     }
     let block = header::read(&archive.header, checkpoint.block_hash)?;
     let registry = checkpoint.domain.registry;
-    let code_hash = build::check(&archive.code, checkpoint.code_hash)?;
+    let code_hash = build::check(&artifacts::BATCH_REGISTRY, "registry", &archive.code, checkpoint.code_hash)?;
     archive.account.check(registry, code_hash, block.state_root)?;
     let checked = check(&archive.receipt, &checkpoint.domain)?;
-    if checked.forced {
-        return Err(ArchiveLie::Forced);
-    }
+    let inbox_index = check_entry(archive, &checked, checkpoint, block.state_root)?;
     let (batch, record) = (&checked.batch, &archive.record);
     let batch_hash = batch.hash();
     record.check(batch_hash, archive.account.storage_root)?;
@@ -159,6 +173,7 @@ pub fn verify_archive(archive: &Archive, checkpoint: &Checkpoint) -> Result<Arch
         operator_set_id: batch.operator_set_id,
         profile: batch.profile_id,
         status: checked.exchange.status,
+        inbox_index,
         signed_weights: record.signed_weights.clone(),
         signers_hash: record.signers_hash,
         recorded_at: record.recorded_at,
@@ -169,6 +184,24 @@ pub fn verify_archive(archive: &Archive, checkpoint: &Checkpoint) -> Result<Arch
         block_hash: checkpoint.block_hash,
         block_timestamp: block.timestamp,
     })
+}
+
+/// A request that nobody signed must be in the forced inbox; its place there.
+fn check_entry(
+    archive: &Archive,
+    checked: &CheckedReceipt,
+    checkpoint: &Checkpoint,
+    state_root: B256,
+) -> Result<Option<u64>, ArchiveLie> {
+    match (&archive.entry, checked.forced) {
+        (None, false) => Ok(None),
+        (None, true) => Err(ArchiveLie::NoEntry),
+        (Some(_), false) => Err(ArchiveLie::NeedlessEntry),
+        (Some(entry), true) => {
+            entry.check(&checked.request, &checked.batch, checkpoint, state_root)?;
+            Ok(Some(entry.index))
+        }
+    }
 }
 
 /// The registry never writes such a record; what it would mean is not known.

@@ -132,6 +132,15 @@ pub(crate) fn receipt() -> Receipt {
     receipt_of(&exchange(), &batch(&exchange()), OUTPUT, &[0, 1])
 }
 
+/// As [`receipt`], of a request that came through the forced inbox: nobody signed it, and its nonce is the inbox's.
+pub(crate) fn forced_receipt() -> Receipt {
+    let request = Request { nonce: vouch_core::FORCED_NONCE_FIRST + 3, ..request() };
+    let exchange = Exchange { request_id: request.id(), ..exchange() };
+    let mut receipt = receipt_of(&exchange, &batch(&exchange), OUTPUT, &[0, 1]);
+    (receipt.request, receipt.client_signature) = ((&request).into(), Bytes::new());
+    receipt
+}
+
 /// The check that refuses the receipt after `change`.
 fn refused(change: impl FnOnce(&mut Receipt)) -> Lie {
     let mut receipt = receipt();

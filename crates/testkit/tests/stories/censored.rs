@@ -38,6 +38,7 @@ async fn a_user_whom_the_gateway_drops_gets_its_answer_by_a_transaction_alone() 
     let receipt: Receipt = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(receipt.batch.inbox_cursor, 1);
     settle(&world, &app).await;
+    keep_for_ever(&world, &file).await;
     world.cloud.stop().await.unwrap();
 }
 
@@ -77,6 +78,18 @@ async fn settle(world: &World, app: &str) {
     assert_eq!(told.whole.signature, None, "{told:?}");
     let bond = world.cloud.json(&["gateway", "bond"]).await.unwrap();
     assert_eq!((&bond["bond"], &bond["slashed"]), (&json!("0x3e8"), &json!(false)), "{bond}");
+}
+
+/// Nobody signed the request, so its archive rests on the inbox's word as well.
+async fn keep_for_ever(world: &World, receipt: &str) {
+    world.cloud.json(&["receipt", "post", receipt]).await.unwrap();
+    let archive = world.receipt_file("archive").display().to_string();
+    let archived = world.cloud.json(&["receipt", "archive", receipt, "--out", &archive]).await.unwrap();
+    let checkpoint = archived["checkpoint"].as_str().unwrap();
+    let verify =
+        ["receipt", "verify", &archive, "--offline", "--checkpoint", checkpoint, "--rpc", "http://127.0.0.1:9"];
+    let verified = world.cloud.json(&verify).await.unwrap();
+    assert_eq!(verified["inboxIndex"], 1, "{verified}");
 }
 
 async fn seconds_to(world: &World, time: &Value) -> u64 {

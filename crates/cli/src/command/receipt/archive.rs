@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::B256;
 use serde_json::json;
 use vouch_chain::Deployment;
-use vouch_sdk::{Archive, ArchiveError, ArchiveLie, ArchivedReceipt, Checkpoint};
+use vouch_sdk::{Archive, ArchiveError, ArchiveLie, ArchivedReceipt, Checkpoint, InboxCheckpoint};
 
 use super::{read_json, read_receipt, status_name};
 use crate::context::{CloudOptions, Context, lie_failure};
@@ -34,6 +34,9 @@ pub struct OfflineArguments {
     /// The hash of the registry's code, if it is another build than this program's
     #[arg(long, value_name = "HASH", requires = "offline")]
     code_hash: Option<B256>,
+    /// The same of the forced inbox's code, where the request came through it
+    #[arg(long, value_name = "HASH", requires = "offline")]
+    inbox_code_hash: Option<B256>,
 }
 
 pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
@@ -41,7 +44,8 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> 
     let context = Context::find(&arguments.cloud)?;
     let network = context.network().await?;
     let view = network.view().await.map_err(|error| context.chain_failure(error))?;
-    let archive = vouch_sdk::archive(&receipt, &network.deployment().domain(), &view).await;
+    let inbox = network.contracts().forced_inbox;
+    let archive = vouch_sdk::archive(&receipt, &network.deployment().domain(), inbox, &view).await;
     let archive = archive.map_err(|error| match error {
         ArchiveError::Chain(error) => context.chain_failure(error),
         ArchiveError::Lie(ArchiveLie::NotCertified) => Failure::input(
@@ -77,8 +81,10 @@ impl OfflineArguments {
         deployment: impl FnOnce() -> Result<Deployment, Failure>,
     ) -> Result<Option<Checkpoint>, Failure> {
         let Some(block_hash) = self.checkpoint.filter(|_| self.offline) else { return Ok(None) };
-        let domain = deployment()?.domain();
-        Ok(Some(Checkpoint { block_hash, domain, code_hash: self.code_hash }))
+        let deployment = deployment()?;
+        let inbox = InboxCheckpoint { address: deployment.contracts.forced_inbox, code_hash: self.inbox_code_hash };
+        let domain = deployment.domain();
+        Ok(Some(Checkpoint { block_hash, domain, code_hash: self.code_hash, inbox: Some(inbox) }))
     }
 }
 
@@ -106,6 +112,9 @@ fn archive_failure(lie: &ArchiveLie) -> Failure {
         ArchiveLie::AnotherBlock { .. } => {
             "check --checkpoint: it is the hash of the block that the archive was made at"
         }
+        ArchiveLie::UnknownBuild { contract: "inbox", .. } => {
+            "give --inbox-code-hash if you know this code to be the inbox's"
+        }
         ArchiveLie::UnknownBuild { .. } => "give --code-hash if you know this code to be the registry's",
         _ => "do not act on it",
     };
@@ -117,7 +126,7 @@ fn view(verified: &ArchivedReceipt) -> serde_json::Value {
     json!({
         "holds": true, "requestId": verified.request_id.0, "batchHash": verified.batch_hash.0,
         "app": verified.app.0, "programId": verified.program_id.0, "operatorSetId": verified.operator_set_id,
-        "profile": verified.profile, "status": status_name(verified.status),
+        "profile": verified.profile, "status": status_name(verified.status), "inboxIndex": verified.inbox_index,
         "signedWeights": verified.signed_weights.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "signersHash": verified.signers_hash,
         "recordedAt": verified.recorded_at, "certifiedAt": verified.certified_at,
@@ -137,6 +146,10 @@ fn describe(verified: &ArchivedReceipt) -> String {
         format!("program    {}", verified.program_id),
         format!("batch      {}", verified.batch_hash),
         format!("status     {}", status_name(verified.status)),
+        match verified.inbox_index {
+            Some(index) => format!("asked      by transaction: entry {index} of the forced inbox"),
+            None => "asked      by the client's signature".to_owned(),
+        },
         format!(
             "signed by  the threshold of operator set {} that the app had then; weight {}",
             verified.operator_set_id,

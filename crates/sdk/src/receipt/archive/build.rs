@@ -1,7 +1,7 @@
-//! Whether code is the build of the registry that this program was made with.
+//! Whether code is the build of a contract that this program was made with.
 
 use alloy_primitives::{B256, keccak256};
-use vouch_chain::artifacts;
+use vouch_chain::artifacts::Artifact;
 
 use super::{ArchiveLie, CODE_BYTES_MAX};
 
@@ -9,22 +9,23 @@ use super::{ArchiveLie, CODE_BYTES_MAX};
 const PUSH32: u8 = 0x7f;
 const WORD: usize = 32;
 
-/// The hash of `code`, which must be `expected` or else that of the known build.
-pub(super) fn check(code: &[u8], expected: Option<B256>) -> Result<B256, ArchiveLie> {
+/// The hash of `code`, which must be `expected` or else that of the known build of `artifact`.
+pub(super) fn check(
+    artifact: &Artifact,
+    contract: &'static str,
+    code: &[u8],
+    expected: Option<B256>,
+) -> Result<B256, ArchiveLie> {
     if code.len() > CODE_BYTES_MAX {
-        return Err(ArchiveLie::TooLarge { what: "the registry's code", found: code.len(), max: CODE_BYTES_MAX });
+        return Err(ArchiveLie::TooLarge { what: "a contract's code", found: code.len(), max: CODE_BYTES_MAX });
     }
     let found = keccak256(code);
     match expected {
         Some(expected) if expected == found => Ok(found),
-        Some(expected) => Err(ArchiveLie::AnotherCode { expected, found }),
-        None if is_known(code) => Ok(found),
-        None => Err(ArchiveLie::UnknownBuild { found }),
+        Some(expected) => Err(ArchiveLie::AnotherCode { contract, expected, found }),
+        None if is_build(code, &artifact.bytecode()) => Ok(found),
+        None => Err(ArchiveLie::UnknownBuild { contract, found }),
     }
-}
-
-fn is_known(code: &[u8]) -> bool {
-    is_build(code, &artifacts::BATCH_REGISTRY.bytecode())
 }
 
 /// Whether `code` is what `creation` leaves on a chain, whatever the values that are fixed at creation: the code that

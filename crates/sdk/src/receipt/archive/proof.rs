@@ -15,7 +15,7 @@ const NODE_BYTES_MAX: usize = 1_024;
 /// An app has at most 8 strategies, an operator set 32.
 pub(super) const WEIGHTS_MAX: usize = 32;
 
-/// The registry's account, with the way to it from the state root. Its code's hash is that of the archive's code.
+/// A contract's account, with the way to it from the state root. Its code's hash is that of the archive's code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountProof {
@@ -41,12 +41,12 @@ pub struct RecordProof {
 }
 
 impl AccountProof {
-    pub(super) fn check(&self, registry: Address, code_hash: B256, state_root: B256) -> Result<(), ArchiveLie> {
+    pub(super) fn check(&self, contract: Address, code_hash: B256, state_root: B256) -> Result<(), ArchiveLie> {
         let account = TrieAccount::new(self.nonce, self.balance, self.storage_root, code_hash);
-        let key = keccak256(registry);
+        let key = keccak256(contract);
         bounded("the account's proof", &self.proof)?;
         verify_proof(state_root, Nibbles::unpack(key), Some(alloy_rlp::encode(account)), &self.proof)
-            .map_err(|error| ArchiveLie::Account { registry, detail: error.to_string() })
+            .map_err(|error| ArchiveLie::Account { contract, detail: error.to_string() })
     }
 }
 
@@ -77,7 +77,7 @@ impl RecordProof {
 }
 
 /// Zero is what a trie does not have; some development chains keep it as an entry, which says the same.
-fn check_word(
+pub(super) fn check_word(
     field: &'static str,
     word: U256,
     slot: B256,

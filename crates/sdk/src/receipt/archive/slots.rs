@@ -1,14 +1,17 @@
-//! Where the registry keeps its record of a batch: `mapping(bytes32 => BatchRecord) _records`.
+//! Where the registry keeps its record of a batch, `mapping(bytes32 => BatchRecord) _records`, and the forced inbox that of
+//! a request, `mapping(bytes32 => Place) _places`.
 //!
 //! A mapping's value lies at the hash of its key and the mapping's slot. The record's three small fields share the first
 //! word, the lowest bytes first; the signers' hash and the count of weights follow, and the weights lie at the hash of
-//! the count's place.
+//! the count's place. A request's place fits one word.
 
 use alloy_primitives::{B256, U256, keccak256};
-use vouch_core::BatchHash;
+use vouch_core::{BatchHash, RequestId};
 
 /// The slot of `_records`; held against `contracts/snapshots/layout.json` by a test.
 pub(crate) const RECORDS_SLOT: u64 = 6;
+/// The slot of `_places`; held against the same file.
+pub(crate) const PLACES_SLOT: u64 = 2;
 
 /// The slots of a record with `weights` signed weights: times, signers, count, then each weight.
 pub(crate) fn of_record(batch: BatchHash, weights: usize) -> Vec<B256> {
@@ -35,6 +38,23 @@ pub(crate) fn unpack(word: U256) -> Option<(u64, u64, u32)> {
     let [recorded_at, certified_at, reference_timestamp, rest] = word.into_limbs();
     let reference_timestamp = u32::try_from(reference_timestamp).ok()?;
     (rest == 0).then_some((recorded_at, certified_at, reference_timestamp))
+}
+
+/// The only word of a request's place.
+pub(crate) fn of_place(request: RequestId) -> B256 {
+    B256::from(mapped(request.0, U256::from(PLACES_SLOT)))
+}
+
+/// That word: the lane, the index in it and the deadline.
+pub(crate) fn pack_place(lane: u32, index: u64, deadline: u64) -> U256 {
+    U256::from(lane) | (U256::from(index) << 32) | (U256::from(deadline) << 96)
+}
+
+/// What [`pack_place`] packs; none when other bits are set.
+pub(crate) fn unpack_place(word: U256) -> Option<(u32, u64, u64)> {
+    let [lane, index, deadline] = [0_usize, 32, 96].map(|shift| (word >> shift).wrapping_to::<u64>());
+    let lane = lane as u32;
+    (pack_place(lane, index, deadline) == word).then_some((lane, index, deadline))
 }
 
 fn mapped(key: B256, slot: U256) -> U256 {

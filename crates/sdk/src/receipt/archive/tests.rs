@@ -3,33 +3,64 @@
 use alloy::providers::{Provider, ProviderBuilder};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use serde_json::{Value, json};
+use vouch_api::Receipt;
 use vouch_chain::anvil::{Anvil, Instance, Mining};
 use vouch_chain::bindings::batch_registry::recordOfCall;
+use vouch_chain::bindings::forced_inbox::placeOfCall;
 use vouch_chain::{Chain, artifacts};
 use vouch_core::Domain;
 
-use super::slots::{self, RECORDS_SLOT};
-use super::{Archive, ArchiveError, ArchiveLie, Checkpoint, archive, build, verify_archive};
-use crate::receipt::tests::{DOMAIN, receipt};
+use super::slots::{self, PLACES_SLOT, RECORDS_SLOT};
+use super::{
+    Archive, ArchiveError, ArchiveLie, Checkpoint, EntryProof, InboxCheckpoint, archive, build, verify_archive,
+};
+use crate::receipt::tests::{DOMAIN, forced_receipt, receipt};
 use crate::receipt::{Lie, check};
 
 /// An archive of a chain that is gone, made by [`a_real_chains_record_is_archived_and_verified_without_it`] with
 /// `VOUCH_WRITE_GOLDEN` set.
 const GOLDEN: &str = include_str!("golden.json");
+/// The same of a request from the forced inbox.
+const FORCED_GOLDEN: &str = include_str!("golden_forced.json");
+const INBOX: Address = Address::repeat_byte(0x55);
 const TABLE_TIME: u32 = 1_700_000_000;
 
 fn golden() -> (Archive, Checkpoint) {
-    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
-    let hash = |name: &str| golden[name].as_str().unwrap().parse::<B256>().unwrap();
-    let checkpoint = Checkpoint { block_hash: hash("checkpoint"), domain: DOMAIN, code_hash: Some(hash("codeHash")) };
+    kept(GOLDEN)
+}
+
+fn kept(golden: &str) -> (Archive, Checkpoint) {
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    let hash = |name: &str| golden[name].as_str().map(|text| text.parse::<B256>().unwrap());
+    let checkpoint = Checkpoint {
+        block_hash: hash("checkpoint").unwrap(),
+        domain: DOMAIN,
+        code_hash: hash("codeHash"),
+        inbox: hash("inboxCodeHash").map(|code_hash| InboxCheckpoint { address: INBOX, code_hash: Some(code_hash) }),
+    };
     (serde_json::from_value(golden["archive"].clone()).unwrap(), checkpoint)
 }
 
 /// The check that refuses the kept archive after `change`.
 fn refused(change: impl FnOnce(&mut Archive, &mut Checkpoint)) -> ArchiveLie {
-    let (mut archive, mut checkpoint) = golden();
+    refused_of(golden(), change)
+}
+
+/// The same of the kept archive of a forced request.
+fn forced_refused(change: impl FnOnce(&mut Archive, &mut Checkpoint)) -> ArchiveLie {
+    refused_of(kept(FORCED_GOLDEN), change)
+}
+
+fn refused_of(
+    (mut archive, mut checkpoint): (Archive, Checkpoint),
+    change: impl FnOnce(&mut Archive, &mut Checkpoint),
+) -> ArchiveLie {
     change(&mut archive, &mut checkpoint);
     verify_archive(&archive, &checkpoint).unwrap_err()
+}
+
+fn entry(archive: &mut Archive) -> &mut EntryProof {
+    archive.entry.as_mut().unwrap()
 }
 
 fn flipped(bytes: &Bytes) -> Bytes {
@@ -44,6 +75,13 @@ fn the_slots_are_those_of_the_committed_layout() {
     let storage = layout["BatchRegistry"]["storage"].as_array().unwrap();
     let records = format!("{RECORDS_SLOT}+0 _records: mapping(bytes32 => struct IBatchRegistry.BatchRecord)");
     assert!(storage.contains(&json!(records)), "{storage:?}");
+    let storage = layout["ForcedInbox"]["storage"].as_array().unwrap();
+    let places = format!("{PLACES_SLOT}+0 _places: mapping(bytes32 => struct IForcedInbox.Place)");
+    assert!(storage.contains(&json!(places)), "{storage:?}");
+    let abi = artifacts::FORCED_INBOX.abi();
+    let place = &abi.function("placeOf").unwrap()[0].outputs[0].components;
+    let fields: Vec<_> = place.iter().map(|field| (field.name.as_str(), field.ty.as_str())).collect();
+    assert_eq!(fields, [("lane", "uint32"), ("index", "uint64"), ("deadline", "uint64")]);
     let abi = artifacts::BATCH_REGISTRY.abi();
     let record = &abi.function("recordOf").unwrap()[0].outputs[0].components;
     let fields: Vec<_> = record.iter().map(|field| (field.name.as_str(), field.ty.as_str())).collect();
@@ -63,6 +101,67 @@ fn a_records_times_share_a_word_and_nothing_else_does() {
     for bit in [160, 191, 192, 255] {
         assert_eq!(slots::unpack(U256::ONE << bit), None, "{bit}");
     }
+}
+
+#[test]
+fn a_place_has_one_word_and_a_word_one_place() {
+    let place = (u32::MAX - 1, u64::MAX - 2, 1 << 63);
+    assert_eq!(slots::unpack_place(slots::pack_place(place.0, place.1, place.2)), Some(place));
+    for bit in [160, 255] {
+        assert_eq!(slots::unpack_place(U256::ONE << bit), None, "{bit}");
+    }
+}
+
+#[test]
+fn a_forced_requests_archive_holds_on_the_inboxs_word() {
+    let (archive, checkpoint) = kept(FORCED_GOLDEN);
+    assert_eq!(verify_archive(&archive, &checkpoint).unwrap().inbox_index, Some(4));
+    let text = serde_json::to_string(&archive).unwrap();
+    assert_eq!(serde_json::from_str::<Archive>(&text).unwrap(), archive);
+    let (signed, checkpoint) = golden();
+    assert_eq!(verify_archive(&signed, &checkpoint).unwrap().inbox_index, None);
+}
+
+/// Without the inbox's word anybody could have anything answered in anybody's name.
+#[test]
+fn a_request_that_nobody_signed_needs_its_entry() {
+    let lie = forced_refused(|archive, _| archive.entry = None);
+    assert!(matches!(lie, ArchiveLie::NoEntry), "{lie}");
+    let lie = forced_refused(|_, checkpoint| checkpoint.inbox = None);
+    assert!(matches!(lie, ArchiveLie::InboxUnknown), "{lie}");
+    let lie = refused(|archive, _| archive.entry = kept(FORCED_GOLDEN).0.entry);
+    assert!(matches!(lie, ArchiveLie::NeedlessEntry), "{lie}");
+}
+
+#[test]
+fn an_entry_of_another_inbox_request_or_lane_is_refused() {
+    let inbox = |checkpoint: &mut Checkpoint, change: fn(&mut InboxCheckpoint)| {
+        change(checkpoint.inbox.as_mut().unwrap());
+    };
+    let lie = forced_refused(|_, checkpoint| inbox(checkpoint, |inbox| inbox.address = DOMAIN.registry));
+    assert!(matches!(lie, ArchiveLie::Account { .. }), "{lie}");
+    let lie = forced_refused(|_, checkpoint| inbox(checkpoint, |inbox| inbox.code_hash = Some(B256::ZERO)));
+    assert!(matches!(lie, ArchiveLie::AnotherCode { contract: "inbox", .. }), "{lie}");
+    let lie = forced_refused(|archive, checkpoint| {
+        entry(archive).code = flipped(&entry(archive).code);
+        inbox(checkpoint, |inbox| inbox.code_hash = None);
+    });
+    assert!(matches!(lie, ArchiveLie::UnknownBuild { contract: "inbox", .. }), "{lie}");
+    let storage = |change: fn(&mut EntryProof)| {
+        let lie = forced_refused(|archive, _| change(entry(archive)));
+        assert!(matches!(lie, ArchiveLie::Storage { field: "entry", .. }), "{lie}");
+    };
+    storage(|entry| entry.lane += 1);
+    storage(|entry| entry.index += 1);
+    storage(|entry| entry.deadline += 1);
+    storage(|entry| (entry.lane, entry.index, entry.deadline) = (0, 0, 0));
+    storage(|entry| entry.proof.clear());
+    assert_eq!(forced_refused(|archive, _| entry(archive).account.storage_root = B256::ZERO).check(), "account");
+    // Of another request: its id, and with it the slot, is another one.
+    let other = forced_refused(|archive, _| archive.receipt.request.nonce += 1);
+    assert!(matches!(other, ArchiveLie::Receipt(Lie::RequestNotAnswered { .. })), "{other}");
+    let too_large = forced_refused(|archive, _| entry(archive).code = vec![0; 25_000].into());
+    assert!(matches!(too_large, ArchiveLie::TooLarge { .. }), "{too_large}");
 }
 
 #[test]
@@ -254,9 +353,22 @@ impl Local {
         self.ask("anvil_setCode", json!([DOMAIN.registry, code])).await;
     }
 
+    /// The same of the forced inbox.
+    async fn put_inbox(&self) {
+        let someone = Address::repeat_byte(0x44);
+        let rules = (1u64, 1u64, 1u64, 1u64, 1u32, 1u32, 2u32, 1u32);
+        let code = artifacts::FORCED_INBOX.creation_code(&(someone, DOMAIN.registry, rules)).unwrap();
+        let code = self.ask("eth_call", json!([{ "input": code }, "latest"])).await;
+        self.ask("anvil_setCode", json!([INBOX, code])).await;
+    }
+
     async fn put_record(&self, words: &[(B256, U256)]) {
+        self.put_words(DOMAIN.registry, words).await;
+    }
+
+    async fn put_words(&self, contract: Address, words: &[(B256, U256)]) {
         for (slot, word) in words {
-            self.ask("anvil_setStorageAt", json!([DOMAIN.registry, slot, B256::from(*word)])).await;
+            self.ask("anvil_setStorageAt", json!([contract, slot, B256::from(*word)])).await;
         }
         self.anvil.mine(3).await.unwrap();
     }
@@ -264,7 +376,11 @@ impl Local {
 
 /// The record's words: a strategy may have given no weight.
 fn record(now: u64, certified_at: u64, weights: &[U256]) -> Vec<(B256, U256)> {
-    let batch = check(&receipt(), &DOMAIN).unwrap().batch().hash();
+    record_of(&receipt(), now, certified_at, weights)
+}
+
+fn record_of(receipt: &Receipt, now: u64, certified_at: u64, weights: &[U256]) -> Vec<(B256, U256)> {
+    let batch = check(receipt, &DOMAIN).unwrap().batch().hash();
     let own = [slots::pack(now, certified_at, TABLE_TIME), U256::MAX >> 3, U256::from(weights.len())];
     let words = own.into_iter().chain(weights.iter().copied());
     slots::of_record(batch, weights.len()).into_iter().zip(words).collect()
@@ -286,21 +402,63 @@ async fn a_real_chains_record_is_archived_and_verified_without_it() {
     assert_eq!((read.recordedAt, read.certifiedAt, read.referenceTimestamp), (now, now, TABLE_TIME));
     assert_eq!((read.signersHash, &read.signedWeights[..]), (B256::from(U256::MAX >> 3), &weights[..]));
 
-    let archive = archive(&receipt(), &DOMAIN, &view).await.unwrap();
-    let checkpoint = Checkpoint { block_hash: view.block().hash, domain: DOMAIN, code_hash: None };
+    let archive = archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap();
+    let checkpoint = Checkpoint { block_hash: view.block().hash, domain: DOMAIN, code_hash: None, inbox: None };
     // Anvil keeps a zero that was written as an entry.
     local.put_record(&record(now, now, &weights)).await;
     let view = local.chain.finalized().await.unwrap();
-    assert_eq!(super::archive(&receipt(), &DOMAIN, &view).await.unwrap().record.signed_weights, weights);
+    assert_eq!(super::archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap().record.signed_weights, weights);
     drop(local);
     // The code is the known build, although its fixed values are not in it.
     let verified = verify_archive(&archive, &checkpoint).unwrap();
     assert_eq!((verified.recorded_at, verified.block_hash), (now, checkpoint.block_hash));
+    let golden = json!({ "checkpoint": checkpoint.block_hash, "codeHash": verified.code_hash, "archive": archive });
+    write_golden("golden.json", &golden);
+}
+
+/// Keeps it if `VOUCH_WRITE_GOLDEN` is set.
+fn write_golden(name: &str, golden: &Value) {
     if std::env::var_os("VOUCH_WRITE_GOLDEN").is_some() {
-        let golden = json!({ "checkpoint": checkpoint.block_hash, "codeHash": verified.code_hash, "archive": archive });
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/receipt/archive/golden.json");
-        std::fs::write(path, serde_json::to_string_pretty(&golden).unwrap() + "\n").unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/receipt/archive").join(name);
+        std::fs::write(path, serde_json::to_string_pretty(golden).unwrap() + "\n").unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_forced_request_is_archived_with_the_inboxs_word() {
+    let (local, receipt) = (Local::start().await, forced_receipt());
+    local.put_registry().await;
+    local.put_inbox().await;
+    let now = local.chain.finalized().await.unwrap().block().timestamp;
+    local.put_record(&record_of(&receipt, now, now, &[U256::from(700)])).await;
+    // The record alone is not enough: the inbox does not have the request yet.
+    let view = local.chain.finalized().await.unwrap();
+    let error = archive(&receipt, &DOMAIN, INBOX, &view).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Lie(ArchiveLie::NoEntry)), "{error:?}");
+    let id = check(&receipt, &DOMAIN).unwrap().request_id();
+    let place = |lane| [(slots::of_place(id), slots::pack_place(lane, 4, receipt.request.deadline))];
+    local.put_words(INBOX, &place(2)).await;
+    let view = local.chain.finalized().await.unwrap();
+    let error = archive(&receipt, &DOMAIN, INBOX, &view).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Lie(ArchiveLie::AnotherLane { entry: 2, batch: 1 })), "{error:?}");
+    local.put_words(INBOX, &place(1)).await;
+    let view = local.chain.finalized().await.unwrap();
+
+    // The inbox itself reads this word as this place.
+    let read = view.call(INBOX, &placeOfCall { requestId: id.0 }).await.unwrap();
+    assert_eq!((read.lane, read.index, read.deadline), (1, 4, receipt.request.deadline));
+    let archive = archive(&receipt, &DOMAIN, INBOX, &view).await.unwrap();
+    let inbox = Some(InboxCheckpoint { address: INBOX, code_hash: None });
+    let checkpoint = Checkpoint { block_hash: view.block().hash, domain: DOMAIN, code_hash: None, inbox };
+    drop(local);
+    let verified = verify_archive(&archive, &checkpoint).unwrap();
+    assert_eq!(verified.inbox_index, Some(4));
+    let inbox_code_hash = keccak256(&archive.entry.as_ref().unwrap().code);
+    let golden = json!({
+        "checkpoint": checkpoint.block_hash, "codeHash": verified.code_hash, "inboxCodeHash": inbox_code_hash,
+        "archive": archive,
+    });
+    write_golden("golden_forced.json", &golden);
 }
 
 #[tokio::test]
@@ -310,11 +468,11 @@ async fn what_has_no_certificate_of_its_own_is_not_archived() {
     let now = local.chain.finalized().await.unwrap().block().timestamp;
     local.put_record(&record(now, 0, &[])).await;
     let view = local.chain.finalized().await.unwrap();
-    let error = archive(&receipt(), &DOMAIN, &view).await.unwrap_err();
+    let error = archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap_err();
     assert!(matches!(error, ArchiveError::Lie(ArchiveLie::NotCertified)), "{error:?}");
     // Weights without a certificate are nothing that the registry writes; it is not believed either.
     local.put_record(&record(now, 0, &[U256::ONE])).await;
     let view = local.chain.finalized().await.unwrap();
-    let error = archive(&receipt(), &DOMAIN, &view).await.unwrap_err();
+    let error = archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap_err();
     assert!(matches!(error, ArchiveError::Lie(ArchiveLie::NotCertified)), "{error:?}");
 }
