@@ -4,6 +4,7 @@
 //! skip makes batches void, and what they charged with them. Who missed batches cannot know what they charged: from then
 //! on it knows of each client only a lower bound, until that client is charged again in a batch that it has seen. An
 //! executor without such a gap demands the exact number, so the quorum's word on it stands on those who saw everything.
+//! Where a skip may be among what was missed, the bound is what was charged in final batches: the others may be void.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,22 @@ pub struct Parent {
     pub hash: BatchHash,
     /// It is known to come from a time in which the app had no price: nobody owed anything by then.
     pub unpriced: bool,
+    pub anchor: Anchor,
+}
+
+/// The lane's newest posted batch in a finalized block: nothing before it can become void.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Anchor {
+    pub sequence: u64,
+    pub hash: BatchHash,
+    /// W: a skip makes exactly so many sequences void.
+    pub window: u32,
+}
+
+impl From<&LaneState> for Anchor {
+    fn from(lane: &LaneState) -> Self {
+        Self { sequence: lane.tip_sequence, hash: lane.tip, window: lane.window }
+    }
 }
 
 impl Parent {
@@ -40,7 +57,7 @@ impl Parent {
     pub fn of(header: &Batch, lane: &LaneState, unpriced: bool) -> Self {
         let first = header.sequence == lane.cursor.saturating_add(1);
         let sequence = if first { lane.tip_sequence } else { header.sequence.saturating_sub(1) };
-        Self { sequence, hash: header.parent, unpriced }
+        Self { sequence, hash: header.parent, unpriced, anchor: lane.into() }
     }
 }
 
@@ -53,6 +70,10 @@ struct Thread {
     gap_through: u64,
     /// Open ranges of sequences that a skip made void.
     voids: Vec<(u64, u64)>,
+    /// Up to here the counted batches are final.
+    final_through: u64,
+    /// Of the newest [`Anchor`].
+    window: u32,
 }
 
 /// A client's totals by the sequences that charged it, ascending.
@@ -61,6 +82,11 @@ type History = Vec<(u64, U256)>;
 impl Thread {
     /// Goes on from `parent` to `sequence`.
     fn follow(&mut self, parent: &Parent, sequence: u64) {
+        let anchor = &parent.anchor;
+        self.window = anchor.window;
+        if self.recent.contains(&(anchor.sequence, anchor.hash)) {
+            self.final_through = self.final_through.max(anchor.sequence);
+        }
         self.recent.retain(|(counted, _)| *counted <= parent.sequence);
         if parent.sequence.saturating_add(1) < sequence {
             self.voids.push((parent.sequence, sequence));
@@ -77,13 +103,26 @@ impl Thread {
         self.voids.iter().any(|(before, after)| (before + 1..*after).contains(&sequence))
     }
 
-    /// The last total at or below `through`, and whether nothing can be missing in it.
+    /// What a client owes behind the batch of `through`, and whether nothing can be missing in it: its last total at or
+    /// below, else, if batches are missing, the last one that no skip among them can have made void.
     fn owed(&self, history: &History, through: u64) -> (U256, bool) {
-        let counts = |(sequence, _): &&(u64, U256)| *sequence <= through && !self.is_void(*sequence);
-        match history.iter().rev().find(counts) {
-            Some((sequence, total)) => (*total, *sequence > self.gap_through),
-            None => (U256::ZERO, self.gap_through == 0),
+        let total = |through| {
+            let counts = |(sequence, _): &&(u64, U256)| *sequence <= through && !self.is_void(*sequence);
+            history.iter().rev().find(counts).copied()
+        };
+        match total(through) {
+            Some((sequence, total)) if sequence > self.gap_through => (total, true),
+            None if self.gap_through == 0 => (U256::ZERO, true),
+            _ if self.may_hide_a_skip(through) => {
+                (total(self.final_through).map_or(U256::ZERO, |(_, total)| total), false)
+            }
+            counted => (counted.map_or(U256::ZERO, |(_, total)| total), false),
         }
+    }
+
+    /// Whether a skip may lie between the final batches and the one of `through`: it takes a window and one more.
+    fn may_hide_a_skip(&self, through: u64) -> bool {
+        through.saturating_sub(self.final_through) > u64::from(self.window)
     }
 }
 
@@ -234,7 +273,8 @@ pub fn newest_total(store: &Store, lane: LaneKey, client: Address) -> Result<U25
     let history: Option<History> = read(store, &client_key(lane, client))?;
     let Some(history) = history else { return Ok(U256::ZERO) };
     let thread: Thread = read(store, &lane.key())?.unwrap_or_default();
-    Ok(thread.owed(&history, u64::MAX).0)
+    let newest = thread.recent.last().map_or(u64::MAX, |(sequence, _)| *sequence);
+    Ok(thread.owed(&history, newest).0)
 }
 
 /// The charges of a batch that is known with what its clients owed before; none if the two do not belong together.

@@ -85,7 +85,7 @@ impl OwedQuestion {
             header.filter(follows).map(|header| header.sequence)
         };
         let sequence = sequence.ok_or(Refusal::WrongParent)?;
-        Ok(Parent { sequence, hash: self.parent, unpriced: header.is_some_and(unpriced) })
+        Ok(Parent { sequence, hash: self.parent, unpriced: header.is_some_and(unpriced), anchor: lane.into() })
     }
 }
 

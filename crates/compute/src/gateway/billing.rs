@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::signing::{BuildError, Frame};
 use super::slot::NextSlot;
 use super::{CallError, store::SlotRecord};
-use crate::fees::book::{self, Draft, Parent};
+use crate::fees::book::{self, Anchor, Draft, Parent};
 use crate::fees::{Deposit, Price, Standing};
 use crate::lane::LaneKey;
 use crate::lane::slots::Slots;
@@ -104,11 +104,11 @@ impl Shared {
     /// The batch that a slot's batch is drafted on.
     pub fn parent_of(&self, lane: LaneKey, slot: &NextSlot) -> Parent {
         let header = slot.parent_header.as_ref();
-        let tip = || self.chain.lane(lane).map_or(0, |lane| lane.tip_sequence);
-        let sequence = header.map_or_else(tip, |header| header.sequence);
+        let anchor = self.chain.lane(lane).map_or_else(Anchor::default, |lane| Anchor::from(&lane));
+        let sequence = header.map_or(anchor.sequence, |header| header.sequence);
         let unpriced =
             header.is_some_and(|header| self.chain.price(header.app, u64::from(header.reference_timestamp)).is_none());
-        Parent { sequence, hash: slot.parent, unpriced }
+        Parent { sequence, hash: slot.parent, unpriced, anchor }
     }
 
     /// The newest charge at or below `cursor` of every client of the lane that is not settled yet.

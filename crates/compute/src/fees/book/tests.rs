@@ -18,7 +18,7 @@ fn hash(sequence: u64) -> BatchHash {
 
 fn behind(sequence: u64) -> Parent {
     let hash = if sequence == 0 { BatchHash::ZERO } else { hash(sequence) };
-    Parent { sequence, hash, unpriced: false }
+    Parent { sequence, hash, unpriced: false, anchor: Anchor { window: 8, ..Anchor::default() } }
 }
 
 struct Book {
@@ -115,6 +115,32 @@ fn a_skip_takes_back_what_void_batches_charged() {
     book.store.write(|transaction| other.write(transaction, hash(10), 1)).unwrap();
     assert_eq!(book.stated(11, behind(10), 10), Ok(units(20)), "also for a client whom batch 10 did not charge");
     assert_eq!(newest_total(&book.store, LANE, CLIENT).unwrap(), units(10));
+}
+
+/// The lane was skipped from 1 to 9, and batch 10 on top of 1 was missed: what 2 and 3 charged is void, and nothing says so.
+#[test]
+fn who_missed_the_first_batch_behind_a_skip_demands_only_what_is_final() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    let posted = Anchor { sequence: 1, hash: hash(1), window: 8 };
+    book.count(2, Parent { anchor: posted, ..behind(1) }, 100);
+    book.count(3, behind(2), 100);
+    assert_eq!(book.stated(11, behind(10), 10), Ok(units(20)), "what the others know");
+    assert_eq!(book.stated(11, behind(10), 50), Ok(units(60)), "10 may have charged the client again");
+    assert!(book.stated(11, behind(10), 9).is_err(), "the first batch is final");
+    let [debt] = debts(&book.store, LANE, &behind(10), [CLIENT]).unwrap()[..] else { panic!("one client") };
+    assert_eq!(debt, Debt { total: units(10), exact: false });
+    let other = Draft::start(&book.store, LANE, 11, &behind(10), []).unwrap();
+    book.store.write(|transaction| other.write(transaction, hash(11), 1)).unwrap();
+    assert_eq!(newest_total(&book.store, LANE, CLIENT).unwrap(), units(10), "nor is the client refused for it");
+}
+
+#[test]
+fn what_is_missing_and_too_short_for_a_skip_takes_nothing_back() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    assert!(book.stated(9, behind(8), 9).is_err(), "the earliest batch behind a skip is number 9");
+    assert_eq!(book.stated(10, behind(9), 0), Ok(units(10)));
 }
 
 #[test]
