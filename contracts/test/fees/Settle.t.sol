@@ -101,6 +101,15 @@ contract SettleTest is FeeFixture {
         assertEq(balanceOf(client), DEPOSIT - 60);
     }
 
+    /// @dev Whoever signed for more once may be charged up to that; a later request that signs for less takes nothing back.
+    function test_a_smaller_signature_takes_nothing_back() public {
+        settleOne(charged(30, 100));
+        settleOne(charged(60, 50));
+        assertEq(balanceOf(client), DEPOSIT - 60);
+        settleOne(charged(150, 20));
+        assertEq(balanceOf(client), DEPOSIT - 100);
+    }
+
     function test_what_was_signed_bounds_all_lanes_together() public {
         settleOne(charged(30, 30));
         vm.prank(appOwner);

@@ -165,9 +165,19 @@ contract GatewayBondsTest is VouchFixture {
     function test_onlyTheAppsOwnerSetsAMinimum() public {
         vm.expectRevert(abi.encodeWithSelector(IGatewayBonds.NotAppOwner.selector, app, address(this)));
         bonds.setMinimumBond(app, lane, 1);
-        vm.prank(appOwner);
-        vm.expectRevert(abi.encodeWithSelector(IGatewayBonds.UnknownLane.selector, app, 2));
-        bonds.setMinimumBond(app, 2, 1);
+        for (uint32 unknown = 0; unknown <= 2; unknown += 2) {
+            vm.prank(appOwner);
+            vm.expectRevert(abi.encodeWithSelector(IGatewayBonds.UnknownLane.selector, app, unknown));
+            bonds.setMinimumBond(app, unknown, 1);
+        }
+    }
+
+    /// @dev Nothing is slashed without its reward: whoever cannot take ether names another reporter.
+    function test_aReporterThatRefusesItsRewardChangesNothing() public {
+        vm.etch(reporter, hex"fe");
+        vm.expectRevert(abi.encodeWithSelector(IGatewayBonds.PaymentRefused.selector, reporter));
+        prove(signed(batchAfter(1, 0, 1)), signed(batchAfter(1, 0, 2)));
+        assertEq(bonds.standingOf(gateway), BOND);
     }
 
     function test_whatCannotBeBonded() public {

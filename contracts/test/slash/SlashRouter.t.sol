@@ -40,6 +40,23 @@ contract SlashRouterTest is VouchFixture {
         assertEq(vault.reporterOf(1), address(this));
     }
 
+    /// @dev A strategy that left a set leaves the others in another order; slashing asks for the ascending one.
+    function test_aModuleSlashesWhateverTheOrderOfTheSet() public {
+        address[] memory descending = new address[](2);
+        (address a, address b) = (address(stakeStrategies[0]), address(stakeStrategies[1]));
+        (descending[0], descending[1]) = a < b ? (b, a) : (a, b);
+        vm.mockCall(
+            address(allocationManager),
+            abi.encodeCall(allocationManager.getStrategiesInOperatorSet, (set)),
+            abi.encode(descending)
+        );
+        vm.prank(address(equivocationSlasher));
+        router.slash(set, operatorOf(2), address(this), "evidence");
+        for (uint256 j = 0; j < 2; ++j) {
+            assertEq(vault.slashedShares(address(stakeStrategies[j])), stakeOf(2));
+        }
+    }
+
     function test_anyoneButAModuleAskingTheRouter() public {
         address[4] memory callers = [appOwner, moduleAdder, address(controller), operatorOf(0)];
         for (uint256 i = 0; i < callers.length; ++i) {
