@@ -148,6 +148,10 @@ impl Tasks for TokioTasks {
     }
 }
 
+/// How much of a store is kept in memory. Without a bound redb would keep up to 1 GiB of each, and a node's memory would
+/// follow its stores for days; what is old is read from the file, which the system keeps in memory while it has room.
+const STORE_CACHE_BYTES: usize = 32 << 20;
+
 /// The file system.
 pub struct LocalFiles;
 
@@ -156,7 +160,7 @@ impl Files for LocalFiles {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        Ok(Database::create(path)?)
+        Ok(Database::builder().set_cache_size(STORE_CACHE_BYTES).create(path)?)
     }
 }
 

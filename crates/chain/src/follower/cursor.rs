@@ -11,6 +11,9 @@ use crate::error::Error;
 const CURSORS: TableDefinition<&str, &[u8]> = TableDefinition::new("cursors");
 const ENCODED_BYTES: usize = 80;
 
+/// A cursor has a few hundred bytes; redb's default would let it have 1 GiB of memory.
+const CACHE_BYTES: usize = 1 << 20;
+
 /// A cursor in a redb database: checksummed and durable. Several followers may share one file under their own names.
 #[derive(Debug, Clone)]
 pub struct RedbCursor {
@@ -25,7 +28,8 @@ impl RedbCursor {
     /// # Errors
     /// [`Error::Store`] names a file that is damaged, locked or not ours.
     pub fn open(path: &Path, name: &str) -> Result<Self, Error> {
-        let database = Database::create(path).map_err(|source| Error::store(path, source))?;
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let database = database.map_err(|source| Error::store(path, source))?;
         Ok(Self { database: Arc::new(database), path: path.to_owned(), name: name.to_owned() })
     }
 
