@@ -30,7 +30,10 @@ pub fn check(inner: &Inner, rules: &Rules, signed: &SignedRequest) -> Result<(),
 fn owed_by_lane(inner: &Inner, rules: &Rules, client: Address) -> Result<Vec<(u32, U256)>, Error> {
     let apps = inner.chain.apps().into_iter();
     let lanes = apps.filter(|(app, _)| *app == rules.app).flat_map(|(_, lanes)| 1..=lanes);
-    let total = |lane| book::newest_total(inner.store().fees(), LaneKey { app: rules.app, lane }, client);
+    let total = |lane| {
+        let lane = LaneKey { app: rules.app, lane };
+        book::newest_total(inner.store().fees(), lane, inner.chain.lane(lane).as_ref(), client)
+    };
     lanes.map(|lane| Ok((lane, total(lane)?))).collect()
 }
 

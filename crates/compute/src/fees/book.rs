@@ -68,7 +68,7 @@ struct Thread {
     recent: Vec<(u64, BatchHash)>,
     /// Up to here batches may be missing; zero if none is.
     gap_through: u64,
-    /// Open ranges of sequences that a skip made void.
+    /// Open ranges of sequences that a skip made void, or may have.
     voids: Vec<(u64, u64)>,
     /// Up to here the counted batches are final.
     final_through: u64,
@@ -80,49 +80,54 @@ struct Thread {
 type History = Vec<(u64, U256)>;
 
 impl Thread {
-    /// Goes on from `parent` to `sequence`.
-    fn follow(&mut self, parent: &Parent, sequence: u64) {
-        let anchor = &parent.anchor;
+    /// Learns what is final.
+    fn anchor(&mut self, anchor: &Anchor) {
         self.window = anchor.window;
         if self.recent.contains(&(anchor.sequence, anchor.hash)) {
             self.final_through = self.final_through.max(anchor.sequence);
         }
+    }
+
+    /// Goes on from `parent` to `sequence`.
+    fn follow(&mut self, parent: &Parent, sequence: u64) {
+        self.anchor(&parent.anchor);
         self.recent.retain(|(counted, _)| *counted <= parent.sequence);
         if parent.sequence.saturating_add(1) < sequence {
-            self.voids.push((parent.sequence, sequence));
-            let surplus = self.voids.len().saturating_sub(VOIDS_MAX);
-            self.voids.drain(..surplus);
+            self.forget(parent.sequence, sequence);
         }
         let counted = self.recent.last() == Some(&(parent.sequence, parent.hash));
         if !counted && !parent.unpriced && !parent.hash.is_zero() {
             self.gap_through = self.gap_through.max(parent.sequence);
+            self.doubt(parent.sequence);
         }
+    }
+
+    /// Batches up to the one of `through` are missing. A skip takes a window and one more: where it may be among them, what was
+    /// counted and is not final may be void.
+    fn doubt(&mut self, through: u64) {
+        if through.saturating_sub(self.final_through) > u64::from(self.window) {
+            self.forget(self.final_through, through.saturating_add(1));
+        }
+    }
+
+    /// What was charged between the two counts no more.
+    fn forget(&mut self, before: u64, after: u64) {
+        self.voids.push((before, after));
+        let surplus = self.voids.len().saturating_sub(VOIDS_MAX);
+        self.voids.drain(..surplus);
     }
 
     fn is_void(&self, sequence: u64) -> bool {
         self.voids.iter().any(|(before, after)| (before + 1..*after).contains(&sequence))
     }
 
-    /// What a client owes behind the batch of `through`, and whether nothing can be missing in it: its last total at or
-    /// below, else, if batches are missing, the last one that no skip among them can have made void.
+    /// The last total at or below `through`, and whether nothing can be missing in it.
     fn owed(&self, history: &History, through: u64) -> (U256, bool) {
-        let total = |through| {
-            let counts = |(sequence, _): &&(u64, U256)| *sequence <= through && !self.is_void(*sequence);
-            history.iter().rev().find(counts).copied()
-        };
-        match total(through) {
-            Some((sequence, total)) if sequence > self.gap_through => (total, true),
-            None if self.gap_through == 0 => (U256::ZERO, true),
-            _ if self.may_hide_a_skip(through) => {
-                (total(self.final_through).map_or(U256::ZERO, |(_, total)| total), false)
-            }
-            counted => (counted.map_or(U256::ZERO, |(_, total)| total), false),
+        let counts = |(sequence, _): &&(u64, U256)| *sequence <= through && !self.is_void(*sequence);
+        match history.iter().rev().find(counts) {
+            Some((sequence, total)) => (*total, *sequence > self.gap_through),
+            None => (U256::ZERO, self.gap_through == 0),
         }
-    }
-
-    /// Whether a skip may lie between the final batches and the one of `through`: it takes a window and one more.
-    fn may_hide_a_skip(&self, through: u64) -> bool {
-        through.saturating_sub(self.final_through) > u64::from(self.window)
     }
 }
 
@@ -268,13 +273,16 @@ pub fn debts(
     clients.into_iter().map(debt).collect()
 }
 
-/// The newest total of a client on a lane that is counted here; zero if there is none.
-pub fn newest_total(store: &Store, lane: LaneKey, client: Address) -> Result<U256, Error> {
+/// The newest total of a client on a lane that is counted here and may still be asked for: in a batch that is final, or in one
+/// that can still be posted. What lies between was made void by a skip, or nobody here knows. Zero if there is none.
+pub fn newest_total(store: &Store, lane: LaneKey, state: Option<&LaneState>, client: Address) -> Result<U256, Error> {
     let history: Option<History> = read(store, &client_key(lane, client))?;
-    let Some(history) = history else { return Ok(U256::ZERO) };
-    let thread: Thread = read(store, &lane.key())?.unwrap_or_default();
-    let newest = thread.recent.last().map_or(u64::MAX, |(sequence, _)| *sequence);
-    Ok(thread.owed(&history, newest).0)
+    let (Some(history), Some(state)) = (history, state) else { return Ok(U256::ZERO) };
+    let mut thread: Thread = read(store, &lane.key())?.unwrap_or_default();
+    thread.anchor(&state.into());
+    let stands = |sequence: u64| sequence <= thread.final_through || sequence > state.cursor;
+    let counts = |(sequence, _): &&(u64, U256)| stands(*sequence) && !thread.is_void(*sequence);
+    Ok(history.iter().rev().find(counts).map_or(U256::ZERO, |(_, total)| *total))
 }
 
 /// The charges of a batch that is known with what its clients owed before; none if the two do not belong together.

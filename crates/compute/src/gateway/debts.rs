@@ -102,6 +102,14 @@ impl Debts {
         }
     }
 
+    /// An executor sent what is no signature of a batch: it lies, so it is not asked again. Otherwise it could agree with a
+    /// number that is wrong, spoil the batch that states it, and cost the lane a skip as often as it likes.
+    pub fn distrust(&self, operator: OperatorId) {
+        if lock(&self.distrusted).insert(operator) {
+            tracing::warn!(%operator, "gateway.debts.distrust");
+        }
+    }
+
     fn keep(&self, lane: LaneKey, parent: BatchHash, found: Vec<(Address, Told)>) {
         let mut lanes = lock(&self.lanes);
         let heard = lanes.entry(lane).or_default();
@@ -152,7 +160,8 @@ impl Shared {
 
     /// What a client owes on a lane, by the own book and by what executors said.
     pub fn newest_total(&self, lane: LaneKey, client: Address) -> Result<U256, crate::store::Error> {
-        Ok(book::newest_total(self.store.fees(), lane, client)?.max(self.debts.newest(lane, client)))
+        let counted = book::newest_total(self.store.fees(), lane, self.chain.lane(lane).as_ref(), client)?;
+        Ok(counted.max(self.debts.newest(lane, client)))
     }
 
     /// The clients of which neither the own book nor an earlier answer says everything.

@@ -316,6 +316,7 @@ impl Collector {
         let Some(signature) = self.signatures.remove(&index) else { return };
         self.never.insert(index);
         self.weight = self.weight.saturating_sub(self.members.weight(index));
+        shared.debts.distrust(operator);
         self.tell(shared, index, &Said::Nothing("sent what is not its signature of the batch".to_owned()));
         let proposal = self.proposal.record.signed_header();
         shared.keep_evidence(&Evidence::WrongSignature { operator, proposal, signature });

@@ -47,6 +47,10 @@ impl Book {
         total
     }
 
+    fn newest_total(&self, state: LaneState) -> Result<U256, Error> {
+        newest_total(&self.store, LANE, Some(&state), CLIENT)
+    }
+
     fn stated(&self, sequence: u64, parent: Parent, stated: u64) -> Result<U256, Refusal> {
         charge(&mut self.draft(sequence, parent).on_the_word_of(&[units(stated)]), 10)
     }
@@ -66,7 +70,7 @@ fn totals_rise_from_batch_to_batch() {
     let book = Book::new();
     assert_eq!(book.count(1, behind(0), 10), units(10));
     assert_eq!(book.count(2, behind(1), 5), units(15));
-    assert_eq!(newest_total(&book.store, LANE, CLIENT).unwrap(), units(15));
+    assert_eq!(book.newest_total(LaneState::default()).unwrap(), units(15));
     assert_eq!(newest_charges(&book.store, LANE, 1, 9).unwrap(), [(CLIENT, 1)]);
 }
 
@@ -114,7 +118,7 @@ fn a_skip_takes_back_what_void_batches_charged() {
     let other = Draft::start(&book.store, LANE, 10, &behind(1), []).unwrap();
     book.store.write(|transaction| other.write(transaction, hash(10), 1)).unwrap();
     assert_eq!(book.stated(11, behind(10), 10), Ok(units(20)), "also for a client whom batch 10 did not charge");
-    assert_eq!(newest_total(&book.store, LANE, CLIENT).unwrap(), units(10));
+    assert_eq!(book.newest_total(LaneState::default()).unwrap(), units(10));
 }
 
 /// The lane was skipped from 1 to 9, and batch 10 on top of 1 was missed: what 2 and 3 charged is void, and nothing says so.
@@ -132,7 +136,27 @@ fn who_missed_the_first_batch_behind_a_skip_demands_only_what_is_final() {
     assert_eq!(debt, Debt { total: units(10), exact: false });
     let other = Draft::start(&book.store, LANE, 11, &behind(10), []).unwrap();
     book.store.write(|transaction| other.write(transaction, hash(11), 1)).unwrap();
-    assert_eq!(newest_total(&book.store, LANE, CLIENT).unwrap(), units(10), "nor is the client refused for it");
+    let state = LaneState { cursor: 11, tip_sequence: 11, tip: hash(11), window: 8, ..LaneState::default() };
+    assert_eq!(book.newest_total(state).unwrap(), units(10), "nor is the client refused for it");
+}
+
+/// A batch that was signed and never certified, and a skip over it: no client signs for its charge a second time.
+#[test]
+fn what_a_skip_made_void_is_owed_no_more_whether_or_not_the_lane_goes_on() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    book.count(2, behind(1), 100);
+    let state =
+        |cursor, tip| LaneState { cursor, tip_sequence: tip, tip: hash(tip), window: 8, ..LaneState::default() };
+    assert_eq!(book.newest_total(state(1, 1)).unwrap(), units(110), "2 can still be posted");
+    assert_eq!(book.newest_total(state(9, 1)).unwrap(), units(10));
+    assert_eq!(book.newest_total(state(2, 2)).unwrap(), units(110));
+    let unknown = LaneState { tip: hash(77), ..state(12, 12) };
+    assert_eq!(
+        book.newest_total(unknown).unwrap(),
+        U256::ZERO,
+        "others went on, and whether behind a skip is not known"
+    );
 }
 
 #[test]
