@@ -206,6 +206,15 @@ async fn nobody_answers_in_anothers_name() {
 /// Executors that missed the batches know no number; then a liar's is believed once, until it does not sign it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_sign_what_it_said_is_not_asked_again() {
+    believed_once(contradicts(0, Debt { total: units(500), exact: true })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_spoils_what_it_said_with_garbage_is_not_asked_again() {
+    believed_once(spoils(0, Debt { total: units(500), exact: true })).await;
+}
+
+async fn believed_once(lie: Lie) {
     let (mut world, _) = charged().await;
     // Only executor 0 still knows; the others' books begin anew. Executor 3 lies, and refuses to sign its own number.
     for index in [1, 2, 3] {
@@ -230,7 +239,7 @@ async fn who_does_not_sign_what_it_said_is_not_asked_again() {
     });
     world.links.lie(0, deaf);
     assert!(next.standing(APP, client()).await.is_err(), "600 of 1,000 do not make a threshold");
-    world.links.lie(0, contradicts(0, Debt { total: units(500), exact: true }));
+    world.links.lie(0, lie);
     let caller = next.clone();
     let waiting = tokio::spawn(async move { caller.call(paid(60)).await });
     world.wish(|wish| matches!(wish, Wish::RequestSkip { lane } if *lane == LANE)).await;
@@ -248,6 +257,18 @@ fn contradicts(index: usize, debt: Debt) -> Lie {
             let refusal = Refusal::WrongOwed { client: client(), stated: debt.total, known: U256::ZERO };
             let answer = Answer::Refused(refusal).encode();
             Box::pin(async move { Ok(answer.into()) })
+        }
+        _ => invents(body, honest),
+    })
+}
+
+/// Says one number, and sends something else than its signature of the batch that states it.
+fn spoils(index: usize, debt: Debt) -> Lie {
+    let invents = invents(index, debt);
+    Arc::new(move |body, honest| match Call::decode(&body) {
+        Ok(Call::Propose(_)) => {
+            let garbage = bls_key(7).sign(alloy_primitives::B256::repeat_byte(7)).to_bytes();
+            Box::pin(async move { Ok(Answer::Signature(garbage.into()).encode().into()) })
         }
         _ => invents(body, honest),
     })
