@@ -220,3 +220,16 @@ async fn fees_of_an_app_without_a_price_are_refused() {
     let call = charged(&[signing(1, 10)], None, 0);
     assert_eq!(propose(&executor, &call).await, Err(wrong_root()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_signs_for_what_it_owes_on_all_lanes_of_an_app() {
+    let (world, executor) = priced(100).await;
+    world.chain.change(|state| state.lanes = 2);
+    executor.tick().await;
+    let mut elsewhere = charged(&[signing(1, 10)], None, 0);
+    elsewhere.header.lane = 2;
+    propose(&executor, &resign(elsewhere)).await.unwrap();
+    let short = Refusal::MaxFeeTooLow { offered: units(19), needed: units(20) };
+    assert_eq!(execute(&executor, vec![signing(2, 19)]).await, [Err(short)]);
+    assert!(execute(&executor, vec![signing(2, 20)]).await[0].is_ok());
+}

@@ -108,6 +108,8 @@ pub struct ChainState {
     /// Everything that was ever put into the lane's inbox, and how much of it posted batches have answered.
     pub inbox: Vec<SignedRequest>,
     pub inbox_cursor: u64,
+    /// How many lanes the app has. Only the first has an inbox.
+    pub lanes: u32,
     /// None: the app has never named a price.
     pub price: Option<Price>,
     /// Of the one client.
@@ -130,6 +132,7 @@ impl FakeChain {
                 members: (0..4).collect(),
                 inbox: Vec::new(),
                 inbox_cursor: 0,
+                lanes: 1,
                 price: None,
                 deposit: Deposit::default(),
             }),
@@ -185,7 +188,7 @@ impl ChainView for FakeChain {
     }
 
     fn apps(&self) -> Vec<(AppId, u32)> {
-        vec![(APP, 1)]
+        vec![(APP, self.state.lock().unwrap().lanes)]
     }
 
     fn app(&self, app: AppId) -> Option<AppState> {
@@ -209,11 +212,15 @@ impl ChainView for FakeChain {
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
-        (lane == LANE).then(|| self.state.lock().unwrap().lane)
+        let state = self.state.lock().unwrap();
+        (lane.app == APP && (1..=state.lanes).contains(&lane.lane)).then_some(state.lane)
     }
 
     fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {
         let state = self.state.lock().unwrap();
+        if lane.app == APP && (2..=state.lanes).contains(&lane.lane) {
+            return Some(Arc::new(Inbox::new(0, state.lane.tip)));
+        }
         let mut inbox = Inbox::new(state.inbox_cursor, state.lane.tip);
         for (index, entry) in (1u64..).zip(&state.inbox).skip(state.inbox_cursor as usize) {
             inbox.push(index, entry.clone()).unwrap();

@@ -132,6 +132,16 @@ pub(crate) fn receipt() -> Receipt {
     receipt_of(&exchange(), &batch(&exchange()), OUTPUT, &[0, 1])
 }
 
+/// A receipt of a request that came through the forced inbox, so without a signature.
+pub(crate) fn forced_receipt() -> Receipt {
+    let request = Request { nonce: vouch_core::FORCED_NONCE_FIRST, ..request() };
+    let exchange = Exchange { request_id: request.id(), ..exchange() };
+    let proof = merkle::prove(&leaves(&exchange), 2).unwrap();
+    let (batch, output) = (batch(&exchange), Bytes::from_static(OUTPUT));
+    let certificate = certificate(&batch, &[0, 1]);
+    Receipt::new(&request, &Bytes::new(), PAYLOAD, &exchange, &output, (2, proof), &batch, &certificate)
+}
+
 /// The check that refuses the receipt after `change`.
 fn refused(change: impl FnOnce(&mut Receipt)) -> Lie {
     let mut receipt = receipt();
