@@ -112,6 +112,8 @@ pub struct ChainState {
     pub lanes: u32,
     /// None: the app has never named a price.
     pub price: Option<Price>,
+    /// From which time on it is in force.
+    pub priced_since: u64,
     /// Of the one client.
     pub deposit: Deposit,
 }
@@ -134,6 +136,7 @@ impl FakeChain {
                 inbox_cursor: 0,
                 lanes: 1,
                 price: None,
+                priced_since: 0,
                 deposit: Deposit::default(),
             }),
             tables: Mutex::default(),
@@ -243,8 +246,9 @@ impl ChainView for FakeChain {
         })
     }
 
-    fn price(&self, _: AppId, _: u64) -> Option<Price> {
-        self.state.lock().unwrap().price
+    fn price(&self, _: AppId, time: u64) -> Option<Price> {
+        let state = self.state.lock().unwrap();
+        state.price.filter(|_| time >= state.priced_since)
     }
 
     fn deposit(&self, _: AppId, _: Address) -> Deposit {
