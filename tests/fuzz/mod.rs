@@ -4,6 +4,7 @@
 //! the kept corpus, then seeds bent at random and bytes from nowhere. The engine is bolero's: as a plain test on stable
 //! it draws at random and prints the seed of a failure; under libFuzzer the same target is guided by coverage.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ const TEST_TIME: Duration = Duration::from_millis(800);
 const SECONDS: &str = "VOUCH_FUZZ_SECONDS";
 /// Set to write the seeds into the corpus.
 const WRITE: &str = "VOUCH_WRITE_CORPUS";
-/// The largest kept input.
-const CORPUS_BYTES_MAX: u64 = 1 << 20;
+/// The largest kept input. Larger seeds are made anew by every run and not kept.
+const CORPUS_BYTES_MAX: usize = 4 << 10;
 
 /// How many inputs, and for how long.
 pub fn extent() -> (usize, Duration) {
@@ -33,16 +34,20 @@ pub fn seeds(manifest_dir: &str, target: &str, generated: Vec<Vec<u8>>) -> Vec<V
         std::fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let kept = paths.iter().map(|path| {
-        assert!(path.metadata().unwrap().len() <= CORPUS_BYTES_MAX, "{} is too large to keep", path.display());
-        std::fs::read(path).unwrap()
+        let bytes = std::fs::read(path).unwrap();
+        assert!(bytes.len() <= CORPUS_BYTES_MAX, "{} is too large to keep", path.display());
+        bytes
     });
     generated.into_iter().chain(kept).collect()
 }
 
+/// Named by their content, so that those of an older format stay beside today's.
 fn write(folder: &Path, seeds: &[Vec<u8>]) {
-    std::fs::create_dir_all(folder).unwrap();
-    for (index, seed) in seeds.iter().enumerate() {
-        std::fs::write(folder.join(format!("seed-{index}")), seed).unwrap();
+    for seed in seeds.iter().filter(|seed| seed.len() <= CORPUS_BYTES_MAX) {
+        std::fs::create_dir_all(folder).unwrap();
+        let mut hasher = DefaultHasher::new();
+        seed.hash(&mut hasher);
+        std::fs::write(folder.join(format!("{:016x}", hasher.finish())), seed).unwrap();
     }
 }
 

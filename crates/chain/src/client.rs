@@ -12,7 +12,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::finalized::{Finalized, FinalizedBlock};
 use crate::revert::Revert;
 use crate::transport::BoundedHttp;
@@ -238,7 +238,7 @@ impl Inner {
     }
 
     fn bad_answer(&self, method: &str, detail: impl std::fmt::Display) -> Error {
-        let detail = detail.to_string().chars().take(500).collect();
+        let detail = shown(&detail.to_string());
         Error::BadAnswer { endpoint: self.endpoint.clone(), method: method.to_owned(), detail }
     }
 }
@@ -260,10 +260,7 @@ fn is_transient(error: &TransportError) -> bool {
 fn explain_payload(method: &str, payload: &ErrorPayload) -> Error {
     match Revert::of_payload(payload) {
         Some(revert) => Error::Reverted { label: method.to_owned(), revert },
-        None => {
-            let message = payload.message.chars().take(500).collect();
-            Error::Rpc { method: method.to_owned(), code: payload.code, message }
-        }
+        None => Error::Rpc { method: method.to_owned(), code: payload.code, message: shown(&payload.message) },
     }
 }
 

@@ -93,6 +93,14 @@ pub enum Error {
     },
 }
 
+/// The most characters of a stranger's text that an error repeats.
+const SHOWN_MAX: usize = 500;
+
+/// A stranger's text as an error repeats it: its beginning, on one line, and nothing that a terminal would obey.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 impl Error {
     /// Whose fault this is.
     #[must_use]

@@ -10,6 +10,7 @@ use alloy_primitives::{Bytes, hex};
 use alloy_sol_types::{Panic, Revert as RevertString, SolError};
 
 use crate::artifacts;
+use crate::error::shown;
 
 /// The most bytes of revert data that are kept.
 const DATA_BYTES_MAX: usize = 16 * 1024;
@@ -81,7 +82,7 @@ impl fmt::Display for Revert {
                 write!(formatter, "{signature} with {}", shorten(&self.data[4..]))
             }
             Reason::Custom { signature, .. } => formatter.write_str(signature),
-            Reason::Text(text) => write!(formatter, "\"{text}\""),
+            Reason::Text(text) => write!(formatter, "\"{}\"", shown(text)),
             Reason::Panic(text) => write!(formatter, "panic: {text}"),
             Reason::Unknown if self.data.is_empty() => formatter.write_str("without a reason"),
             Reason::Unknown => write!(formatter, "unknown error {}", shorten(&self.data)),
@@ -138,5 +139,12 @@ mod tests {
         assert_eq!(Revert::of_data(&[]).to_string(), "without a reason");
         assert_eq!(Revert::of_data(&[1, 2, 3]).to_string(), "unknown error 0x010203");
         assert_eq!(Revert::of_data(&[0xee; 200]).name(), None);
+    }
+
+    #[test]
+    fn a_reason_in_words_is_shown_short_and_on_one_line() {
+        let reason = format!("\u{1b}[2Jlost\r\n{}", "x".repeat(10_000));
+        let shown = Revert::of_data(&RevertString::from(reason).abi_encode()).to_string();
+        assert!(shown.len() < 600 && shown.contains("lost") && !shown.contains(char::is_control), "{shown:?}");
     }
 }

@@ -9,6 +9,11 @@ use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::{TransportError, TransportErrorKind};
 use reqwest::{Client, Url};
 
+use crate::error::shown;
+
+/// The most bytes of an answer that an error shows.
+const SHOWN_BYTES_MAX: usize = 512;
+
 /// An answer is larger than we are ready to hold.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is larger than {bytes_max} bytes")]
@@ -38,11 +43,9 @@ impl BoundedHttp {
         let status = response.status();
         let body = self.read(response).await?;
         if !status.is_success() {
-            let text = String::from_utf8_lossy(&body[..body.len().min(512)]).into_owned();
-            return Err(TransportErrorKind::http_error(status.as_u16(), text));
+            return Err(TransportErrorKind::http_error(status.as_u16(), beginning(&body)));
         }
-        serde_json::from_slice(&body)
-            .map_err(|source| TransportError::deser_err(source, String::from_utf8_lossy(&body[..body.len().min(512)])))
+        serde_json::from_slice(&body).map_err(|source| TransportError::deser_err(source, beginning(&body)))
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, TransportError> {
@@ -56,6 +59,11 @@ impl BoundedHttp {
         }
         Ok(body)
     }
+}
+
+/// What an error shows of an answer.
+fn beginning(body: &[u8]) -> String {
+    shown(&String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES_MAX)]))
 }
 
 impl tower::Service<RequestPacket> for BoundedHttp {

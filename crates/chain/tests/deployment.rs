@@ -21,6 +21,8 @@ use vouch_core::{Batch, BatchHash, Certificate, Limits, Program, VerifiedCertifi
 mod common;
 #[path = "deployment/eigen.rs"]
 mod eigen;
+#[path = "deployment/relief.rs"]
+mod relief;
 
 use common::{Local, start};
 

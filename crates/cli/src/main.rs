@@ -6,6 +6,9 @@ mod command;
 mod context;
 mod dockerfile;
 mod failure;
+#[cfg(test)]
+#[path = "../../../tests/fuzz/mod.rs"]
+mod fuzz;
 mod local;
 mod output;
 

@@ -139,6 +139,12 @@ mod tests {
     }
 
     #[test]
+    fn what_came_through_the_inbox_was_prepaid() {
+        let price = Price { per_call: 10, per_page: 3 };
+        assert_eq!((price.fee_of(&[], 1), price.fee_of(&[1; 65], 1)), (U256::ZERO, units(13)));
+    }
+
+    #[test]
     fn a_call_is_let_in_only_if_it_is_signed_for_and_paid_for() {
         let deposit = Deposit { balance: units(25), withdrawing: units(5), settled: [(1, units(70))].into() };
         let standing = Standing::of([(1, units(80)), (2, units(5))], &deposit);

@@ -129,3 +129,25 @@ pub fn same_lane(a: &Batch, b: &Batch) -> bool {
         && a.operator_set_id == b.operator_set_id
         && a.lane == b.lane
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    #[test]
+    fn a_parent_is_the_batch_that_the_header_names_and_the_one_before_in_its_lane() {
+        let lane = LaneState { window: 8, ..LaneState::default() };
+        let parent = Batch { lane: 1, sequence: 4, ..Batch::default() };
+        let header = Batch { lane: 1, sequence: 5, parent: parent.hash(), ..Batch::default() };
+        assert_eq!(lane.check_parent(&header, Some(&parent)), Ok(()));
+        let unlike = Batch { parent: BatchHash(B256::repeat_byte(1)), ..header.clone() };
+        assert_eq!(lane.check_parent(&unlike, Some(&parent)), Err(Refusal::WrongParent), "another hash");
+        assert_eq!(lane.check_parent(&header, None), Err(Refusal::WrongParent));
+        for other in [Batch { sequence: 3, ..parent.clone() }, Batch { lane: 2, ..parent }] {
+            let named = Batch { parent: other.hash(), ..header.clone() };
+            assert_eq!(lane.check_parent(&named, Some(&other)), Err(Refusal::WrongParent), "{other:?}");
+        }
+    }
+}

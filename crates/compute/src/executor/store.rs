@@ -103,7 +103,7 @@ impl ExecutorStore {
         slots.write(slots::create)?;
         let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
         batches.write(|transaction| {
-            for table in [BATCHES, DATA, OWED, HELD, book::BOOK] {
+            for table in [BATCHES, DATA, OWED, HELD, FORCED, book::BOOK] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(AGES)?;
@@ -424,6 +424,13 @@ mod tests {
     }
 
     const LANE: LaneKey = LaneKey { app: vouch_core::AppId::ZERO, lane: 1 };
+
+    #[test]
+    fn a_new_store_has_answered_no_entry_of_the_inbox() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        assert_eq!(store.forced_batch(RequestId(B256::repeat_byte(1))).unwrap(), None);
+    }
 
     #[test]
     fn a_pruned_slot_is_never_reserved_again_not_even_after_a_restart() {

@@ -180,6 +180,7 @@ pub fn decide(said: &[(U256, Debt)], stake: Stake, at_least: U256) -> Option<Dec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fees::book::Anchor;
 
     const STAKE: Stake = Stake { all: units(1_000), threshold: units(667) };
 
@@ -255,8 +256,37 @@ mod tests {
         assert!(!answer.answers(&OwedQuestion { sequence: 2, ..question.clone() }, operator, account));
         assert!(!answer.answers(&question, OperatorId(B256::ZERO), account));
         assert!(!answer.answers(&question, operator, ecdsa::address(&key).unwrap()));
-        let mut changed = answer;
+        let mut changed = answer.clone();
         changed.list.debts[0].total = units(4);
         assert!(!changed.answers(&question, operator, account));
+        for count in [0, 2] {
+            let list = OwedList { debts: vec![answer.list.debts[0]; count], ..answer.list.clone() };
+            assert!(!OwedAnswer::new(list, &other).unwrap().answers(&question, operator, account), "{count} debts");
+        }
+    }
+
+    #[test]
+    fn a_question_stands_on_the_batch_before_it_and_on_no_other() {
+        let lane = LaneState { window: 8, ..LaneState::default() };
+        let key = LaneKey { app: vouch_core::AppId(B256::repeat_byte(1)), lane: 1 };
+        let (chain_id, registry) = (1, Address::repeat_byte(2));
+        let before = Batch { chain_id: units(1), registry, app: key.app, lane: 1, sequence: 4, ..Batch::default() };
+        let ask = |header: &Batch, parent: BatchHash| {
+            let (parent_header, clients) = (Some(header.clone()), Vec::new());
+            let question = OwedQuestion { chain_id, registry, lane: key, sequence: 5, parent, parent_header, clients };
+            question.parent(&lane, |_| false)
+        };
+        let found = Parent { sequence: 4, hash: before.hash(), unpriced: false, anchor: Anchor::from(&lane) };
+        assert_eq!(ask(&before, before.hash()), Ok(found));
+        assert_eq!(ask(&before, BatchHash(B256::repeat_byte(3))), Err(Refusal::WrongParent), "another hash");
+        let others = [
+            Batch { sequence: 3, ..before.clone() },
+            Batch { lane: 2, ..before.clone() },
+            Batch { registry: Address::ZERO, ..before.clone() },
+            Batch { chain_id: units(2), ..before },
+        ];
+        for other in others {
+            assert_eq!(ask(&other, other.hash()), Err(Refusal::WrongParent), "{other:?}");
+        }
     }
 }

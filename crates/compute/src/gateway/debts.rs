@@ -298,3 +298,64 @@ fn failed(error: impl std::fmt::Display) -> Unknown {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    const LANE: LaneKey = LaneKey { app: AppId(B256::repeat_byte(1)), lane: 1 };
+    const CLIENT: Address = Address::repeat_byte(7);
+
+    fn operator(byte: u8) -> OperatorId {
+        OperatorId(B256::repeat_byte(byte))
+    }
+
+    fn batch(sequence: u64, parent: BatchHash) -> Batch {
+        Batch { app: LANE.app, lane: LANE.lane, sequence, parent, ..Batch::default() }
+    }
+
+    fn refusal(stated: u64) -> Refusal {
+        Refusal::WrongOwed { client: CLIENT, stated: U256::from(stated), known: U256::ZERO }
+    }
+
+    /// What two operators said is 30 stands in a batch.
+    fn stated() -> (Debts, Batch) {
+        let (debts, first) = (Debts::default(), batch(1, BatchHash::ZERO));
+        let told = Told { total: U256::from(30), backers: [operator(1), operator(2)].into() };
+        debts.keep(LANE, first.hash(), vec![(CLIENT, told)]);
+        let second = batch(2, first.hash());
+        debts.follow(&second, [CLIENT]);
+        (debts, second)
+    }
+
+    #[test]
+    fn only_who_refuses_what_it_said_itself_is_distrusted() {
+        let (debts, stating) = stated();
+        debts.refused(&stating, operator(3), &refusal(30));
+        debts.refused(&stating, operator(1), &refusal(31));
+        debts.refused(&batch(2, BatchHash::ZERO), operator(1), &refusal(30));
+        debts.refused(&stating, operator(1), &Refusal::Busy);
+        assert!(lock(&debts.distrusted).is_empty());
+        debts.refused(&stating, operator(2), &refusal(30));
+        assert_eq!(*lock(&debts.distrusted), [operator(2)].into());
+    }
+
+    #[test]
+    fn what_was_heard_counts_behind_its_batch_and_nowhere_else() {
+        let (debts, first) = (Debts::default(), batch(1, BatchHash::ZERO));
+        let told = || Told { total: U256::from(30), backers: BTreeSet::new() };
+        debts.keep(LANE, first.hash(), vec![(CLIENT, told())]);
+        assert_eq!(debts.heard(LANE, first.hash()), [(CLIENT, U256::from(30))].into());
+        let other = BatchHash(B256::repeat_byte(9));
+        assert!(debts.heard(LANE, other).is_empty());
+        let another = Address::repeat_byte(8);
+        debts.keep(LANE, other, vec![(another, told())]);
+        assert_eq!(
+            debts.heard(LANE, other),
+            [(another, U256::from(30))].into(),
+            "what was heard elsewhere is forgotten"
+        );
+    }
+}

@@ -105,6 +105,15 @@ async fn two_proposals_for_one_slot_at_once_get_one_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_learns_nothing_of_a_reserved_slot() {
+    let (world, executor) = alone().await;
+    propose(&executor, &first(1)).await.unwrap();
+    let other = resign_as(first(2), &[9; 32]);
+    assert_eq!(propose(&executor, &other).await, Err(Refusal::WrongGateway));
+    drop(world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_cannot_propose() {
     let (world, executor) = alone().await;
     let mut call = honest();

@@ -1,12 +1,14 @@
 //! Fees end to end in one process: who is let in, what a batch charges, and what a gateway may not charge.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use alloy_primitives::{B256, U256};
+use tokio::sync::Barrier;
 use vouch_compute::executor::Executor;
 use vouch_compute::fees::Price;
 use vouch_compute::gateway::CallError;
-use vouch_compute::wire::{ProposeCall, Refusal, SignedRequest};
+use vouch_compute::wire::{Call, ProposeCall, Refusal, SignedRequest};
 use vouch_core::{Batch, Charge, ecdsa};
 
 use crate::world::*;
@@ -129,6 +131,38 @@ async fn calls_at_once_are_paid_for_together() {
     assert!(outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(refused), "{outcomes:?}");
 }
 
+/// Answers honestly; the client's deposit is gone when all four have.
+fn spends_meanwhile(chain: &Arc<FakeChain>, all: &Arc<Barrier>) -> Lie {
+    let (chain, all) = (Arc::clone(chain), Arc::clone(all));
+    Arc::new(move |body, honest| {
+        let (chain, all) = (Arc::clone(&chain), Arc::clone(&all));
+        Box::pin(async move {
+            let answer = honest.await;
+            if matches!(Call::decode(&body), Ok(Call::Execute(_))) {
+                all.wait().await;
+                chain.change(|state| state.deposit.balance = U256::ZERO);
+                all.wait().await;
+            }
+            Ok(answer)
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_which_nothing_is_paid_any_more_is_not_proposed() {
+    let world = World::start().await;
+    charge(&world, 100);
+    let all = Arc::new(Barrier::new(4));
+    (0..4).for_each(|index| world.links.lie(index, spends_meanwhile(&world.chain, &all)));
+    let refused = world.gateway().call(signing(1, FEE)).await;
+    let expected = Refusal::FundsTooLow { available: U256::ZERO, needed: units(FEE) };
+    assert_eq!(refused.unwrap_err(), CallError::Refused(expected));
+    (0..4).for_each(|index| world.links.honest(index));
+    charge(&world, 100);
+    let receipt = world.gateway().call(signing(2, FEE)).await.unwrap();
+    assert_eq!(receipt.certified.batch.sequence, 1, "no slot was used up");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_free_app_asks_for_nothing() {
     let world = World::start().await;
@@ -187,6 +221,26 @@ async fn a_request_that_was_not_answered_is_not_charged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn debts_of_nobody_in_the_batch_are_refused() {
+    refused(|call, _| call.owed.push(units(9)), wrong_root()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_parent_does_not_make_a_missed_batch_free() {
+    let (world, executor) = priced(100).await;
+    let tip = vouch_core::BatchHash(B256::repeat_byte(9));
+    world.chain.change(|state| {
+        state.priced_since = 1;
+        (state.lane.cursor, state.lane.tip, state.lane.tip_sequence) = (1, tip, 1);
+    });
+    // The executor has not seen the batch at the tip, which may have charged; the gateway shows it another, from before any price.
+    let mut call = charged(&[signing(1, 100)], None, 50);
+    (call.header.sequence, call.header.parent) = (2, tip);
+    call.parent = Some(Batch { reference_timestamp: 0, ..call.header.clone() });
+    assert!(propose(&executor, &resign(call)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_cannot_make_up_a_debt() {
     let client = ecdsa::address(&CLIENT_KEY).unwrap();
     let expected = Refusal::WrongOwed { client, stated: units(50), known: U256::ZERO };
@@ -219,4 +273,17 @@ async fn fees_of_an_app_without_a_price_are_refused() {
     world.chain.change(|state| state.price = None);
     let call = charged(&[signing(1, 10)], None, 0);
     assert_eq!(propose(&executor, &call).await, Err(wrong_root()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_signs_for_what_it_owes_on_all_lanes_of_an_app() {
+    let (world, executor) = priced(100).await;
+    world.chain.change(|state| state.lanes = 2);
+    executor.tick().await;
+    let mut elsewhere = charged(&[signing(1, 10)], None, 0);
+    elsewhere.header.lane = 2;
+    propose(&executor, &resign(elsewhere)).await.unwrap();
+    let short = Refusal::MaxFeeTooLow { offered: units(19), needed: units(20) };
+    assert_eq!(execute(&executor, vec![signing(2, 19)]).await, [Err(short)]);
+    assert!(execute(&executor, vec![signing(2, 20)]).await[0].is_ok());
 }

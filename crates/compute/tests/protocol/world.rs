@@ -108,8 +108,12 @@ pub struct ChainState {
     /// Everything that was ever put into the lane's inbox, and how much of it posted batches have answered.
     pub inbox: Vec<SignedRequest>,
     pub inbox_cursor: u64,
+    /// How many lanes the app has. Only the first has an inbox.
+    pub lanes: u32,
     /// None: the app has never named a price.
     pub price: Option<Price>,
+    /// From which time on it is in force.
+    pub priced_since: u64,
     /// Of the one client.
     pub deposit: Deposit,
 }
@@ -130,7 +134,9 @@ impl FakeChain {
                 members: (0..4).collect(),
                 inbox: Vec::new(),
                 inbox_cursor: 0,
+                lanes: 1,
                 price: None,
+                priced_since: 0,
                 deposit: Deposit::default(),
             }),
             tables: Mutex::default(),
@@ -185,7 +191,7 @@ impl ChainView for FakeChain {
     }
 
     fn apps(&self) -> Vec<(AppId, u32)> {
-        vec![(APP, 1)]
+        vec![(APP, self.state.lock().unwrap().lanes)]
     }
 
     fn app(&self, app: AppId) -> Option<AppState> {
@@ -209,11 +215,15 @@ impl ChainView for FakeChain {
     }
 
     fn lane(&self, lane: LaneKey) -> Option<LaneState> {
-        (lane == LANE).then(|| self.state.lock().unwrap().lane)
+        let state = self.state.lock().unwrap();
+        (lane.app == APP && (1..=state.lanes).contains(&lane.lane)).then_some(state.lane)
     }
 
     fn inbox(&self, lane: LaneKey) -> Option<Arc<Inbox>> {
         let state = self.state.lock().unwrap();
+        if lane.app == APP && (2..=state.lanes).contains(&lane.lane) {
+            return Some(Arc::new(Inbox::new(0, state.lane.tip)));
+        }
         let mut inbox = Inbox::new(state.inbox_cursor, state.lane.tip);
         for (index, entry) in (1u64..).zip(&state.inbox).skip(state.inbox_cursor as usize) {
             inbox.push(index, entry.clone()).unwrap();
@@ -236,8 +246,9 @@ impl ChainView for FakeChain {
         })
     }
 
-    fn price(&self, _: AppId, _: u64) -> Option<Price> {
-        self.state.lock().unwrap().price
+    fn price(&self, _: AppId, time: u64) -> Option<Price> {
+        let state = self.state.lock().unwrap();
+        state.price.filter(|_| time >= state.priced_since)
     }
 
     fn deposit(&self, _: AppId, _: Address) -> Deposit {

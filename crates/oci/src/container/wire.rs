@@ -167,3 +167,92 @@ fn read_body<T: DeserializeOwned>(socket: &mut UnixStream, length: [u8; 4]) -> i
     socket.read_exact(&mut json)?;
     serde_json::from_slice(&json).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{container::service::Interface, fuzz};
+
+    fn job() -> Job {
+        Job {
+            name: "vouch-1".into(),
+            layers: vec!["/images/root".into()],
+            args: vec!["/bin/program".into(), "--flag".into()],
+            env: vec![("MODE".into(), "fast".into())],
+            cwd: "/".into(),
+            user: 1_000,
+            group: 1_000,
+            groups: vec![7],
+            limits: Limits::default(),
+            time: 1_700_000_000,
+            seed: [3; 32],
+            service: Some(ServiceJob { interface: Interface::Http, port: 8_080, ready_millis: 1_000 }),
+            variation: Variation { cpus: Some(2), ..Variation::default() },
+        }
+    }
+
+    fn files() -> JobFiles {
+        let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        JobFiles { stdin: file(), stdout: file(), stderr: file(), lock: file() }
+    }
+
+    /// What follows the files of a job on its socket: the length, which goes with them, and the JSON.
+    fn framed(message: &impl Serialize) -> Vec<u8> {
+        let json = serde_json::to_vec(message).unwrap();
+        [&header(&json).unwrap()[..], &json].concat()
+    }
+
+    /// Sends bytes with this many files, and ends.
+    fn send(bytes: &[u8], files: usize) -> UnixStream {
+        let (mut theirs, ours) = UnixStream::pair().unwrap();
+        let (first, rest) = bytes.split_at(bytes.len().min(4));
+        let null = std::fs::File::open("/dev/null").unwrap();
+        let borrowed = vec![null.as_fd(); files];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if files > 0 {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)));
+        }
+        sendmsg(&theirs, &[IoSlice::new(first)], &mut ancillary, SendFlags::NOSIGNAL).unwrap();
+        theirs.write_all(rest).unwrap();
+        ours
+    }
+
+    #[test]
+    fn supervisor_jobs() {
+        fuzz!("supervisor_jobs", vec![framed(&job())], |bytes| {
+            let Ok((job, _)) = receive_job(&mut send(bytes, FILES)) else { return false };
+            let (mut theirs, mut ours) = UnixStream::pair().unwrap();
+            send_job(&mut theirs, &job, &files()).unwrap();
+            let (again, _) = receive_job(&mut ours).unwrap();
+            assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&job).unwrap());
+            true
+        });
+    }
+
+    #[test]
+    fn a_job_with_another_number_of_files_or_a_length_beyond_the_limit_is_refused() {
+        let whole = framed(&job());
+        for count in [0, FILES - 1] {
+            let error = receive_job(&mut send(&whole, count)).unwrap_err().to_string();
+            assert!(error.contains("comes with 4 files"), "{count}: {error}");
+        }
+        let error = receive_job(&mut send(&u32::MAX.to_le_bytes(), FILES)).unwrap_err().to_string();
+        assert!(error.contains("is above 33554432"), "{error}");
+    }
+
+    #[test]
+    fn supervisor_reports() {
+        let ends = [Ended::Exited(3), Ended::NotRunnable("no such file".into()), Ended::WallClock];
+        let reports = ends.map(|ended| framed(&Report { ended, usage: Usage { cpu_micros: 9, ..Usage::default() } }));
+        fuzz!("supervisor_reports", reports.to_vec(), |bytes| {
+            let Some(report) = parse_report(bytes) else { return false };
+            let again = parse_report(&framed(&report)).unwrap();
+            assert_eq!((again.ended, again.usage), (report.ended, report.usage));
+            // A report that breaks off anywhere is none.
+            let length = 4 + u32::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+            assert!(parse_report(&bytes[..length - 1]).is_none());
+            true
+        });
+    }
+}

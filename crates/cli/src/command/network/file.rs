@@ -1,5 +1,6 @@
 //! `vouch-network.toml`: which chain, and which machines.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -110,10 +111,24 @@ impl NetworkFile {
         if file.version != VERSION {
             return Err(wrong(format!("its version is {}, not {VERSION}", file.version)));
         }
-        if let Some(machine) = file.machines.iter().find(|machine| check_name(&machine.name).is_err()) {
-            return Err(wrong(format!("`{}` is no name of a machine", machine.name)));
-        }
+        file.check_machines().map_err(wrong)?;
         Ok(file)
+    }
+
+    /// A name is a folder's, so each is one machine's and leads nowhere else.
+    fn check_machines(&self) -> Result<(), String> {
+        if self.machines.len() > MACHINES_MAX {
+            return Err(format!("it names {} machines, at most {MACHINES_MAX} are read", self.machines.len()));
+        }
+        let mut names = BTreeSet::new();
+        for machine in &self.machines {
+            let name = machine.name.escape_default();
+            check_name(&machine.name).map_err(|_| format!("`{name}` is no name of a machine"))?;
+            if !names.insert(&machine.name) {
+                return Err(format!("it names two machines `{name}`"));
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the file in one step.
@@ -182,7 +197,14 @@ pub fn check_name(name: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use proptest::collection::vec;
+    use proptest::prelude::any;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
+    use crate::fuzz;
 
     fn machine(name: &str, byte: u8) -> Machine {
         let (role, url) = (MachineRole::Operator, "https://10.0.0.1:7000".to_owned());
@@ -226,5 +248,52 @@ mod tests {
             assert!(check_name(name).is_err(), "{name}");
         }
         check_name("operator-1").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_names_a_machine_twice_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = NetworkFile::new("http://127.0.0.1:8545", 31_337, Preset::Local);
+        file.machines = vec![machine("operator-1", 1), machine("operator-1", 2)];
+        file.save(folder.path()).unwrap();
+        let error = NetworkFile::load(folder.path()).unwrap_err();
+        assert!(error.message().contains("two machines `operator-1`"), "{}", error.message());
+    }
+
+    /// What is read is written as a file that reads the same, and leads to no folder but its machines' own.
+    fn taken(folder: &Path, bytes: &[u8]) -> bool {
+        std::fs::write(path_in(folder), bytes).unwrap();
+        let Ok(file) = NetworkFile::load(folder) else { return false };
+        let mut names: Vec<&str> = file.machines.iter().map(|machine| machine.name.as_str()).collect();
+        assert!(names.iter().all(|name| Path::new(name).components().count() == 1 && !name.starts_with('.')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), file.machines.len());
+        file.save(folder).unwrap();
+        assert_eq!(NetworkFile::load(folder).unwrap(), file);
+        true
+    }
+
+    #[test]
+    fn network_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = NetworkFile::new("http://127.0.0.1:8545", 31_337, Preset::Local);
+        let empty = toml::to_string_pretty(&file).unwrap().into_bytes();
+        file.machines = vec![machine("operator-1", 1), machine("gateway", 2)];
+        let generated = vec![empty, toml::to_string_pretty(&file).unwrap().into_bytes()];
+        assert!(generated.iter().all(|seed| taken(folder.path(), seed)));
+        let seeds = fuzz::seeds(env!("CARGO_MANIFEST_DIR"), "network_files", generated);
+        for seed in &seeds {
+            taken(folder.path(), seed);
+        }
+        let ((_, time), begun) = (fuzz::extent(), Instant::now());
+        let mut runner = TestRunner::default();
+        while begun.elapsed() < time {
+            let run = runner.run(&vec(any::<u8>(), 0..512), |choices| {
+                taken(folder.path(), &fuzz::bend(&seeds, &choices));
+                Ok(())
+            });
+            run.unwrap();
+        }
     }
 }

@@ -115,10 +115,12 @@ fn a_skip_takes_back_what_void_batches_charged() {
     book.count(3, behind(2), 100);
     // The lane was skipped from 1 to 9: 2 to 9 are void, and the next batch stands on 1.
     assert_eq!(book.draft(10, behind(1)).owed_before(CLIENT, U256::ZERO), Ok(units(10)));
+    assert!(book.stated(10, behind(1), 11).is_err(), "nothing is missing: batch 1 is known again by its hash");
     let other = Draft::start(&book.store, LANE, 10, &behind(1), []).unwrap();
     book.store.write(|transaction| other.write(transaction, hash(10), 1)).unwrap();
     assert_eq!(book.stated(11, behind(10), 10), Ok(units(20)), "also for a client whom batch 10 did not charge");
     assert_eq!(book.newest_total(LaneState::default()).unwrap(), units(10));
+    assert_eq!(newest_charges(&book.store, LANE, 9, 9).unwrap(), [(CLIENT, 1)], "a void charge is not settled");
 }
 
 /// The lane was skipped from 1 to 9, and batch 10 on top of 1 was missed: what 2 and 3 charged is void, and nothing says so.
@@ -165,6 +167,38 @@ fn what_is_missing_and_too_short_for_a_skip_takes_nothing_back() {
     book.count(1, behind(0), 10);
     assert!(book.stated(9, behind(8), 9).is_err(), "the earliest batch behind a skip is number 9");
     assert_eq!(book.stated(10, behind(9), 0), Ok(units(10)));
+}
+
+#[test]
+fn a_charge_behind_a_skip_takes_the_place_of_void_ones() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    book.count(2, behind(1), 100);
+    book.count(10, behind(1), 5);
+    let history: History = read(&book.store, &client_key(LANE, CLIENT)).unwrap().unwrap();
+    assert_eq!(history, [(1, units(10)), (10, units(15))]);
+}
+
+#[test]
+fn another_batch_of_the_parents_sequence_is_a_gap() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    let other = Parent { hash: hash(99), ..behind(1) };
+    assert_eq!(book.stated(2, other, 30), Ok(units(40)), "what the other one charged is not known here");
+    assert!(book.stated(2, other, 9).is_err());
+}
+
+#[test]
+fn who_drafts_behind_a_gap_goes_by_the_chain_and_by_what_executors_say() {
+    let book = Book::new();
+    book.count(1, behind(0), 10);
+    let before = |parent: Parent, at_least: u64, heard: u64| {
+        let draft = book.draft(parent.sequence + 1, parent).with_heard([(CLIENT, units(heard))].into());
+        draft.owed_before(CLIENT, units(at_least)).unwrap()
+    };
+    assert_eq!([before(behind(2), 0, 0), before(behind(2), 25, 0)], [10, 25].map(units));
+    assert_eq!([before(behind(2), 25, 40), before(behind(2), 45, 40)], [40, 45].map(units));
+    assert_eq!(before(behind(1), 25, 40), units(10), "who has counted everything needs nobody's word");
 }
 
 #[test]

@@ -162,6 +162,7 @@ impl Read for Until<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{container::wire::Ended, fuzz};
     use std::time::Duration;
 
     fn soon() -> Instant {
@@ -189,5 +190,72 @@ mod tests {
         let (_theirs, mut ours) = UnixStream::pair().unwrap();
         let error = read_said(&mut ours, Instant::now() + Duration::from_millis(20)).unwrap_err();
         assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error}");
+    }
+
+    /// What a supervisor says, its output behind it.
+    fn said() -> [Vec<u8>; 4] {
+        let usage = Usage { cpu_micros: 5, ..Usage::default() };
+        let answer = Word::Answer { trap: Some("out of fuel".into()), usage, log: "said".into(), output_bytes: 3 };
+        let last = Word::Last { verdict: Some(Verdict::Broken("no answer".into())), log: String::new() };
+        let report = Report { ended: Ended::Signalled(9), usage };
+        [head(&Word::Ready), head(&answer).map(|said| [&said[..], b"abc"].concat()), head(&last), head(&report)]
+            .map(Result::unwrap)
+    }
+
+    fn text_of(said: &Said) -> serde_json::Value {
+        match said {
+            Said::Report(report) => serde_json::to_value(report).unwrap(),
+            Said::Word(word) => serde_json::to_value(word).unwrap(),
+        }
+    }
+
+    /// Reads from somebody who says these bytes and no more.
+    fn hear(bytes: &[u8]) -> io::Result<(Said, Vec<u8>)> {
+        let (mut theirs, mut ours) = UnixStream::pair().unwrap();
+        theirs.write_all(bytes).unwrap();
+        drop(theirs);
+        read_said(&mut ours, soon())
+    }
+
+    #[test]
+    fn supervisor_words() {
+        fuzz!("supervisor_words", said().to_vec(), |bytes| {
+            let Ok((said, output)) = hear(bytes) else { return false };
+            // What was read was said: its output are the bytes behind its head, and as many as it named.
+            let (head_bytes, rest) = bytes.split_first_chunk::<4>().unwrap();
+            let (_, behind) = rest.split_at(u32::from_le_bytes(*head_bytes) as usize);
+            assert_eq!(behind.get(..output.len()), Some(&output[..]));
+            let text = text_of(&said);
+            let again = [&head(&text).unwrap()[..], &output].concat();
+            let (said, same) = hear(&again).unwrap();
+            assert_eq!((text_of(&said), same), (text, output));
+            true
+        });
+    }
+
+    #[test]
+    fn supervisor_requests() {
+        let head_of =
+            |payload_bytes| RequestHead { time: 1_700_000_000, seed: [1; 32], task_id: [2; 32], payload_bytes };
+        let seed = [&head(&head_of(7)).unwrap()[..], b"payload"].concat();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        fuzz!("supervisor_requests", vec![seed], |bytes| {
+            let mut rest = bytes;
+            let read = runtime.block_on(read_request(&mut rest));
+            let Ok(Some(request)) = read else {
+                // Only an end between two requests is one.
+                assert!(read.is_err() || bytes.len() < 4);
+                return false;
+            };
+            assert_eq!(request.head.payload_bytes, request.payload.len());
+            assert!(bytes[..bytes.len() - rest.len()].ends_with(&request.payload));
+            let again = [&head(&request.head).unwrap()[..], &request.payload].concat();
+            let same = runtime.block_on(read_request(&mut &again[..])).unwrap().unwrap();
+            assert_eq!(
+                (same.head.time, same.head.seed, same.payload),
+                (request.head.time, request.head.seed, request.payload)
+            );
+            true
+        });
     }
 }

@@ -162,12 +162,16 @@ async fn ask(helper: &str, registry: &str) -> Result<Option<User>, Error> {
         // What else it says may hold secrets.
         return if is_unknown { Ok(None) } else { Err(wrong("it failed".into())) };
     }
-    let answer: HelperAnswer =
-        serde_json::from_slice(&output).map_err(|_| wrong("its answer is not Username and Secret".into()))?;
-    Ok(Some(match answer.username.as_str() {
+    Ok(Some(user_of(&output).ok_or_else(|| wrong("its answer is not Username and Secret".into()))?))
+}
+
+/// The user that a helper names.
+fn user_of(answer: &[u8]) -> Option<User> {
+    let answer: HelperAnswer = serde_json::from_slice(answer).ok()?;
+    Some(match answer.username.as_str() {
         TOKEN_USER => User::Identity(answer.secret),
         _ => User::Password { name: answer.username, password: answer.secret },
-    }))
+    })
 }
 
 async fn run(program: &str, input: &str) -> io::Result<(bool, Vec<u8>)> {
@@ -188,6 +192,8 @@ async fn run(program: &str, input: &str) -> io::Result<(bool, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz;
+    use serde_json::json;
 
     fn of(config: &str, registry: &str) -> Result<Option<User>, Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -225,5 +231,53 @@ mod tests {
         ] {
             assert!(matches!(of(config, "b.c"), Err(Error::Credentials { .. })), "{config}");
         }
+    }
+
+    #[test]
+    fn docker_credentials() {
+        let auth = STANDARD.encode("ana:p:w");
+        let hosts = json!({ "https://b.c/v1/": { "auth": auth }, "t.u": { "identitytoken": "refresh" }, "e.x": {} });
+        let helped = json!({ "auths": { "b.c": { "auth": auth } }, "credHelpers": { "h.x": "none-is-installed" } });
+        let seeds = [json!({ "auths": hosts }), helped].map(|config| config.to_string().into_bytes());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        fuzz!("docker_credentials", seeds.to_vec(), |bytes| {
+            std::fs::write(file.path(), bytes).unwrap();
+            let credentials = Credentials::from_file(file.path());
+            let found = ["b.c", "t.u"].map(|host| (host, runtime.block_on(credentials.of(host))));
+            let config = serde_json::from_slice::<Config>(bytes).unwrap_or_default();
+            for (host, user) in &found {
+                // Whoever is found is one of the file's users of this very registry.
+                let Ok(Some(user)) = user else { continue };
+                let mut own = config.auths.iter().filter(|(key, _)| host_of(key) == *host).map(|(_, login)| login);
+                assert!(own.any(|login| is_of(user, login)), "{host}");
+            }
+            found.iter().any(|(_, user)| matches!(user, Ok(Some(_))))
+        });
+    }
+
+    fn is_of(user: &User, login: &Login) -> bool {
+        match user {
+            User::Identity(token) => login.identitytoken.as_ref() == Some(token),
+            User::Password { name, password } => {
+                let said = login.auth.as_ref().and_then(|auth| STANDARD.decode(auth).ok()).unwrap_or_default();
+                said.starts_with(format!("{name}:{password}").as_bytes())
+            }
+        }
+    }
+
+    #[test]
+    fn credential_helpers() {
+        let seeds = [json!({ "Username": "ana", "Secret": "word" }), json!({ "Username": TOKEN_USER, "Secret": "t" })];
+        fuzz!("credential_helpers", seeds.map(|answer| answer.to_string().into_bytes()).to_vec(), |bytes| {
+            let Some(user) = user_of(bytes) else { return false };
+            let (name, secret) = match &user {
+                User::Identity(secret) => (TOKEN_USER, secret),
+                User::Password { name, password } => (name.as_str(), password),
+            };
+            let again = json!({ "Username": name, "Secret": secret }).to_string();
+            assert_eq!(user_of(again.as_bytes()), Some(user));
+            true
+        });
     }
 }

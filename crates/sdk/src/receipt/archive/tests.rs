@@ -2,6 +2,7 @@
 
 use alloy::providers::{Provider, ProviderBuilder};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_rlp::Encodable;
 use serde_json::{Value, json};
 use vouch_api::Receipt;
 use vouch_chain::anvil::{Anvil, Instance, Mining};
@@ -12,7 +13,8 @@ use vouch_core::Domain;
 
 use super::slots::{self, PLACES_SLOT, RECORDS_SLOT};
 use super::{
-    Archive, ArchiveError, ArchiveLie, Checkpoint, EntryProof, InboxCheckpoint, archive, build, verify_archive,
+    Archive, ArchiveError, ArchiveLie, Checkpoint, EntryProof, InboxCheckpoint, RecordProof, archive, build,
+    check_record, header, verify_archive,
 };
 use crate::receipt::tests::{DOMAIN, forced_receipt, receipt};
 use crate::receipt::{Lie, check};
@@ -199,6 +201,51 @@ fn what_has_the_checkpoints_hash_and_is_no_header_is_refused() {
     bent([&archive.header[..], &[0]].concat());
     bent(archive.header[..archive.header.len() - 1].to_vec());
     bent([vec![0xf8, 100], vec![1; 100]].concat());
+}
+
+/// A header of these fields, with its hash as the checkpoint.
+fn read_header(fields: &[Vec<u8>]) -> Result<header::BlockFacts, ArchiveLie> {
+    let mut payload = Vec::new();
+    fields.iter().for_each(|field| Bytes::copy_from_slice(field).encode(&mut payload));
+    let mut bytes = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut bytes);
+    bytes.extend(payload);
+    header::read(&bytes, keccak256(&bytes))
+}
+
+#[test]
+fn a_header_of_too_few_or_too_many_fields_or_with_numbers_that_are_none_is_refused() {
+    let fields = |count: usize, number: &[u8]| {
+        let mut fields = vec![vec![7; 32]; count];
+        fields[8] = vec![1, 0];
+        fields[11] = number.to_vec();
+        fields
+    };
+    let block = read_header(&fields(15, &[2, 1])).unwrap();
+    assert_eq!((block.number, block.timestamp, block.state_root), (256, 513, B256::repeat_byte(7)));
+    assert!(read_header(&fields(64, &[])).is_ok_and(|block| block.timestamp == 0));
+    for wrong in [fields(14, &[1]), fields(65, &[1]), fields(15, &[0, 1]), fields(15, &[1; 9])] {
+        let lie = read_header(&wrong).unwrap_err();
+        assert!(matches!(lie, ArchiveLie::Header(_)), "{lie}");
+    }
+}
+
+#[test]
+fn a_record_that_the_registry_never_writes_is_refused() {
+    let honest = RecordProof { recorded_at: 10, certified_at: 15, reference_timestamp: 7, ..golden().0.record };
+    let checked = |change: fn(&mut RecordProof)| {
+        let mut record = honest.clone();
+        change(&mut record);
+        check_record(&record, 7, 20)
+    };
+    checked(|_| {}).unwrap();
+    let time = |change| assert!(matches!(checked(change), Err(ArchiveLie::Time { .. })));
+    time(|record| record.recorded_at = 0);
+    time(|record| (record.recorded_at, record.certified_at) = (21, 21));
+    time(|record| record.certified_at = 9);
+    time(|record| record.certified_at = 21);
+    assert!(matches!(checked(|record| record.certified_at = 0), Err(ArchiveLie::NotCertified)));
+    assert!(matches!(checked(|record| record.reference_timestamp = 8), Err(ArchiveLie::AnotherTable { .. })));
 }
 
 #[test]
@@ -475,4 +522,17 @@ async fn what_has_no_certificate_of_its_own_is_not_archived() {
     let view = local.chain.finalized().await.unwrap();
     let error = archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap_err();
     assert!(matches!(error, ArchiveError::Lie(ArchiveLie::NotCertified)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_would_not_verify_is_not_archived() {
+    let local = Local::start().await;
+    local.put_registry().await;
+    let now = local.chain.finalized().await.unwrap().block().timestamp;
+    let mut words = record(now, now, &[U256::ONE]);
+    words[0].1 = slots::pack(now, now, TABLE_TIME + 1);
+    local.put_record(&words).await;
+    let view = local.chain.finalized().await.unwrap();
+    let error = archive(&receipt(), &DOMAIN, INBOX, &view).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Lie(ArchiveLie::AnotherTable { .. })), "{error:?}");
 }
