@@ -13,11 +13,14 @@ const abiFolder = join(root, "abi");
 
 /** What is deployed. A contract that nobody deploys or calls from outside has no place here. */
 const contracts = [
+  "AdjudicatedProfile",
   "AllocationManager",
   "AppController",
   "BN254CertificateVerifier",
   "BackingEigen",
   "BatchRegistry",
+  "ClaimSlasher",
+  "CommitteeTables",
   "DelegationManager",
   "DemoToken",
   "Eigen",
@@ -25,6 +28,7 @@ const contracts = [
   "Endpoints",
   "EquivocationSlasher",
   "Escrow",
+  "ExposureLedger",
   "ForcedInbox",
   "FeeVault",
   "ForkParameters",
@@ -34,6 +38,8 @@ const contracts = [
   "PauserRegistry",
   "PermissionController",
   "Profile",
+  "ProfileFactory",
+  "QuorumVerifier",
   "ReleaseManager",
   "SlashRouter",
   "SlashVault",

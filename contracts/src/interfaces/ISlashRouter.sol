@@ -73,6 +73,8 @@ interface ISlashVault {
     function operatorSet() external view returns (OperatorSet memory);
     /// @notice All shares of `strategy` ever slashed into this vault.
     function slashedShares(address strategy) external view returns (uint256);
+    /// @notice The shares of `strategy` slashed at `timestamp` or later: what a table of that time no longer has.
+    function slashedSharesSince(address strategy, uint256 timestamp) external view returns (uint256);
     /// @notice Whose stake a slash took; zero if there was no such slash.
     function operatorOf(uint256 slashId) external view returns (address);
     function reporterOf(uint256 slashId) external view returns (address);

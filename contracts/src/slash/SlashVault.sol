@@ -3,6 +3,8 @@ pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {ISlashVault} from "../interfaces/ISlashRouter.sol";
 import {IStrategyManager} from "../interfaces/IStrategyManager.sol";
 import {OperatorSet} from "../libraries/OperatorSetLib.sol";
@@ -12,6 +14,7 @@ import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 /// for nothing.
 contract SlashVault is ISlashVault {
     using SafeERC20 for IERC20;
+    using Checkpoints for Checkpoints.Trace208;
 
     struct Slash {
         address operator;
@@ -23,7 +26,7 @@ contract SlashVault is ISlashVault {
     address private immutable _avs;
     uint32 private immutable _operatorSetId;
 
-    mapping(address strategy => uint256) public slashedShares;
+    mapping(address strategy => Checkpoints.Trace208 sums) private _slashedShares;
     mapping(uint256 slashId => Slash) private _slashes;
 
     constructor(OperatorSet memory operatorSet_, IStrategyManager strategyManager_, address router_) {
@@ -47,7 +50,8 @@ contract SlashVault is ISlashVault {
         require(_slashes[slashId].operator == address(0), SlashKnown(slashId));
         _slashes[slashId] = Slash({operator: operator, reporter: reporter});
         for (uint256 i = 0; i < strategies.length; ++i) {
-            slashedShares[strategies[i]] += shares[i];
+            Checkpoints.Trace208 storage sums = _slashedShares[strategies[i]];
+            sums.push(SafeCast.toUint48(block.timestamp), SafeCast.toUint208(sums.latest() + shares[i]));
         }
         emit SlashRecorded(slashId, operator, reporter, strategies, shares);
     }
@@ -63,6 +67,16 @@ contract SlashVault is ISlashVault {
 
     function operatorSet() public view returns (OperatorSet memory) {
         return OperatorSet({avs: _avs, id: _operatorSetId});
+    }
+
+    function slashedShares(address strategy) external view returns (uint256) {
+        return _slashedShares[strategy].latest();
+    }
+
+    function slashedSharesSince(address strategy, uint256 timestamp) external view returns (uint256) {
+        Checkpoints.Trace208 storage sums = _slashedShares[strategy];
+        uint256 before = timestamp == 0 ? 0 : sums.upperLookupRecent(SafeCast.toUint48(timestamp - 1));
+        return sums.latest() - before;
     }
 
     function operatorOf(uint256 slashId) external view returns (address) {
