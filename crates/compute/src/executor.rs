@@ -39,7 +39,7 @@ pub use crate::gateway::KeptBatch;
 use crate::gateway::receipt::Receipt;
 use crate::lane::chain::{ChainView, Peers};
 use crate::lane::slots::Slots;
-use crate::lane::standing::{CheckError, Memory, Standings};
+use crate::lane::standing::{self, CheckError, Memory, Standings};
 use crate::lane::{LaneKey, PostWork};
 use crate::machine::Machine;
 use crate::observe::{Event, Observed};
@@ -178,7 +178,7 @@ impl Executor {
         vouch_core::ecdsa::address(&keys.account)?;
         let operator = keys.bls.public_key().operator_id();
         let identity = Identity::new("executor", chain.chain_id(), chain.registry(), operator.into());
-        let store = ExecutorStore::open(machine.files(), &config.folder, &identity, chain.head().number)?;
+        let store = ExecutorStore::open(machine.files(), &config.folder, &identity, standing::now(&*chain))?;
         let memory = Arc::new(ExecutorMemory { store, key: keys.bls, operator });
         let (own_memory, own_chain) = (Arc::clone(&memory), Arc::clone(&chain));
         let inner = Inner {

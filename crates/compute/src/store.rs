@@ -23,7 +23,7 @@ const CREATED_KEY: &str = "created";
 pub type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// Raised by one with every change of a record's encoding; another format is refused rather than guessed.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// Why a store cannot be used. Every variant names the file, because the operator has to act on it.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +66,20 @@ impl Identity {
     }
 }
 
+/// When a store was created. A deleted store is told from a new one by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Birth {
+    /// The newest finalized block that was known.
+    pub block: u64,
+    /// The time, Unix seconds: the machine's clock or the finalized one, whichever was ahead.
+    pub clock: u64,
+}
+
 /// An open store.
 pub struct Store {
     database: Database,
     path: PathBuf,
-    created_at_block: u64,
+    born: Birth,
 }
 
 impl std::fmt::Debug for Store {
@@ -80,17 +89,17 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store at `path`, or creates it, remembering `finalized_block` (the newest one known now) as its birth.
-    pub fn open(files: &dyn Files, path: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
+    /// Opens the store at `path`, or creates it, remembering `now` as its birth.
+    pub fn open(files: &dyn Files, path: &Path, identity: &Identity, now: Birth) -> Result<Self, Error> {
         let database = open_checked(files, path)?;
-        let mut store = Self { database, path: path.to_owned(), created_at_block: finalized_block };
-        store.created_at_block = store.claim(identity, finalized_block)?;
+        let mut store = Self { database, path: path.to_owned(), born: now };
+        store.born = store.claim(identity, now)?;
         Ok(store)
     }
 
-    /// The finalized block that was the newest known when the store was created.
-    pub fn created_at_block(&self) -> u64 {
-        self.created_at_block
+    /// When the file was created.
+    pub fn born(&self) -> Birth {
+        self.born
     }
 
     pub fn path(&self) -> &Path {
@@ -151,16 +160,16 @@ impl Store {
     }
 
     /// Writes the identity into a new file, compares it in an old one; returns the block of the file's creation.
-    fn claim(&self, identity: &Identity, finalized_block: u64) -> Result<u64, Error> {
+    fn claim(&self, identity: &Identity, now: Birth) -> Result<Birth, Error> {
         let found = self.write(|transaction| {
             let mut meta = transaction.open_table(META)?;
             let found = meta.get(IDENTITY_KEY)?.map(|guard| guard.value().to_vec());
             if found.is_none() {
                 meta.insert(IDENTITY_KEY, encode(identity).as_slice())?;
-                meta.insert(CREATED_KEY, encode(&finalized_block).as_slice())?;
+                meta.insert(CREATED_KEY, encode(&now).as_slice())?;
             }
-            let created = meta.get(CREATED_KEY)?.map(|guard| guard.value().to_vec());
-            Ok((found, created))
+            let born = meta.get(CREATED_KEY)?.map(|guard| guard.value().to_vec());
+            Ok((found, born))
         })?;
         if let Some(bytes) = found.0 {
             let owner: Identity = self.decode(&bytes)?;
@@ -169,9 +178,9 @@ impl Store {
                 return Err(Error::Foreign { path: self.path.clone(), found, expected });
             }
         }
-        let created =
+        let born =
             found.1.ok_or_else(|| Error::Damaged { path: self.path.clone(), reason: "its birth is missing".into() })?;
-        self.decode(&created)
+        self.decode(&born)
     }
 
     fn failed(&self, source: redb::Error) -> Error {
@@ -230,6 +239,7 @@ mod tests {
     use super::*;
     use crate::machine::LocalFiles;
 
+    const BIRTH: Birth = Birth { block: 7, clock: 70 };
     const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("things");
 
     fn identity(key: u8) -> Identity {
@@ -237,7 +247,7 @@ mod tests {
     }
 
     fn filled(path: &Path) {
-        let store = Store::open(&LocalFiles, path, &identity(1), 7).unwrap();
+        let store = Store::open(&LocalFiles, path, &identity(1), BIRTH).unwrap();
         for round in 0..40u64 {
             store
                 .write(|transaction| {
@@ -250,19 +260,20 @@ mod tests {
     }
 
     #[test]
-    fn a_store_remembers_the_block_of_its_creation() {
+    fn a_store_remembers_its_birth() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/er/store.redb");
-        drop(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap());
-        assert_eq!(Store::open(&LocalFiles, &path, &identity(1), 99).unwrap().created_at_block(), 7);
+        drop(Store::open(&LocalFiles, &path, &identity(1), BIRTH).unwrap());
+        let later = Birth { block: 99, clock: 1_000 };
+        assert_eq!(Store::open(&LocalFiles, &path, &identity(1), later).unwrap().born(), BIRTH);
     }
 
     #[test]
     fn a_store_of_another_key_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
-        drop(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap());
-        let error = Store::open(&LocalFiles, &path, &identity(2), 7).unwrap_err();
+        drop(Store::open(&LocalFiles, &path, &identity(1), BIRTH).unwrap());
+        let error = Store::open(&LocalFiles, &path, &identity(2), BIRTH).unwrap_err();
         assert!(matches!(&error, Error::Foreign { .. }) && error.to_string().contains("store.redb"), "{error}");
     }
 
@@ -270,8 +281,8 @@ mod tests {
     fn a_store_in_use_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
-        let _held = Store::open(&LocalFiles, &path, &identity(1), 7).unwrap();
-        assert!(matches!(Store::open(&LocalFiles, &path, &identity(1), 7).unwrap_err(), Error::InUse { .. }));
+        let _held = Store::open(&LocalFiles, &path, &identity(1), BIRTH).unwrap();
+        assert!(matches!(Store::open(&LocalFiles, &path, &identity(1), BIRTH).unwrap_err(), Error::InUse { .. }));
     }
 
     #[test]
@@ -282,7 +293,7 @@ mod tests {
         let good = std::fs::read(&path).unwrap();
         let check = |name: &str, bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            let error = Store::open(&LocalFiles, &path, &identity(1), 7).unwrap_err();
+            let error = Store::open(&LocalFiles, &path, &identity(1), BIRTH).unwrap_err();
             let named = matches!(&error, Error::Damaged { path, .. } if path.ends_with("store.redb"));
             assert!(named, "{name}: {error:?}");
         };

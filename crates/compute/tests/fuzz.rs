@@ -18,7 +18,7 @@ use vouch_compute::lane::slots::{SLOTS, Slots};
 use vouch_compute::lane::{LaneKey, LaneState};
 use vouch_compute::machine::LocalFiles;
 use vouch_compute::program::Description;
-use vouch_compute::store::{self, Identity, Store, Table};
+use vouch_compute::store::{self, Birth, Identity, Store, Table};
 use vouch_compute::wire::{
     Answer, BODY_BYTES_MAX, BatchContent, Call, CertifyCall, ExecuteAnswer, ExecuteCall, Holding, Opening,
     OperatorSignature, ProposeCall, ProposedData, Refusal, Report, ReportList, SignedRequest, Signer, SlotsCall,
@@ -26,6 +26,7 @@ use vouch_compute::wire::{
 use vouch_compute::{executor, gateway, wasm};
 use vouch_core::{AppId, Batch, BatchHash, Exchange, OperatorId, ProgramId, Request, RequestId};
 
+const BIRTH: Birth = Birth { block: 7, clock: 7 };
 const APP: AppId = AppId(B256::repeat_byte(1));
 const PROGRAM: ProgramId = ProgramId(B256::repeat_byte(2));
 const OPERATOR: OperatorId = OperatorId(B256::repeat_byte(3));
@@ -197,7 +198,7 @@ fn executor_record(header: Batch) -> executor::store::SlotRecord {
 /// An executor's store with a record of every kind.
 fn executor_store(folder: &Path) -> ExecutorStore {
     let identity = Identity::new("executor", 1, REGISTRY, OPERATOR.0);
-    let store = ExecutorStore::open(&LocalFiles, folder, &identity, 7).unwrap();
+    let store = ExecutorStore::open(&LocalFiles, folder, &identity, BIRTH).unwrap();
     let header = header(1);
     assert_eq!(store.reserve(&executor_record(header.clone()), 0).unwrap(), Reservation::Granted);
     store.keep_data(&header, b"data").unwrap();
@@ -250,7 +251,7 @@ fn gateway_record(header: Batch) -> gateway::store::SlotRecord {
 
 /// A gateway's store with a record of every kind.
 fn gateway_store(folder: &Path) -> GatewayStore {
-    let store = GatewayStore::open(&LocalFiles, folder, 1, REGISTRY, CLIENT, 7).unwrap();
+    let store = GatewayStore::open(&LocalFiles, folder, 1, REGISTRY, CLIENT, BIRTH).unwrap();
     let header = header(1);
     let fees = draft(store.fees());
     assert!(store.reserve_charged(&gateway_record(header.clone()), b"data", Some(&fees), 0).unwrap());
@@ -355,7 +356,7 @@ fn store_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("slots.redb");
     let identity = Identity::new("executor", 1, REGISTRY, OPERATOR.0);
-    let store = Store::open(&LocalFiles, &path, &identity, 7).unwrap();
+    let store = Store::open(&LocalFiles, &path, &identity, BIRTH).unwrap();
     for sequence in 0..3u8 {
         let key = LANE.slot_key(u64::from(sequence));
         store.write(|transaction| store::put(transaction, SLOTS, &key, &[sequence; 900])).unwrap();
@@ -368,7 +369,7 @@ fn store_files() {
             return false;
         }
         std::fs::write(&path, bytes).unwrap();
-        match Store::open(&LocalFiles, &path, &identity, 7) {
+        match Store::open(&LocalFiles, &path, &identity, BIRTH) {
             // Neither another content nor an older one: what was signed is known, or nothing is signed.
             Ok(store) => assert_eq!(stored_slots(&store), written),
             Err(error) => {

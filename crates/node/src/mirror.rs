@@ -405,7 +405,7 @@ impl ChainView for Mirror {
         self.read().fees.deposit(app, client)
     }
 
-    fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
+    fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<Head> {
         self.read().first_shown(lane, signer)
     }
 

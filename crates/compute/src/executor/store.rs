@@ -20,7 +20,7 @@ use crate::gateway::KeptBatch;
 use crate::lane::LaneKey;
 use crate::lane::slots::{self, Record, SLOTS, Slots};
 use crate::machine::Files;
-use crate::store::{Error, Identity, Store, encode, put};
+use crate::store::{Birth, Error, Identity, Store, encode, put};
 use crate::wire::{BatchContent, CertifyCall, EcdsaSignatureBytes, Holding, Signer};
 
 const BATCHES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("batches");
@@ -97,11 +97,11 @@ impl Record for SlotRecord {
 }
 
 impl ExecutorStore {
-    /// Opens both files in `folder`; `finalized_block` is the newest one known.
-    pub fn open(files: &dyn Files, folder: &Path, identity: &Identity, finalized_block: u64) -> Result<Self, Error> {
-        let slots = Store::open(files, &folder.join("slots.redb"), identity, finalized_block)?;
+    /// Opens both files in `folder`; new ones remember `now` as their birth.
+    pub fn open(files: &dyn Files, folder: &Path, identity: &Identity, now: Birth) -> Result<Self, Error> {
+        let slots = Store::open(files, &folder.join("slots.redb"), identity, now)?;
         slots.write(slots::create)?;
-        let batches = Store::open(files, &folder.join("batches.redb"), identity, finalized_block)?;
+        let batches = Store::open(files, &folder.join("batches.redb"), identity, now)?;
         batches.write(|transaction| {
             for table in [BATCHES, DATA, OWED, HELD, FORCED, book::BOOK] {
                 transaction.open_table(table)?;
@@ -414,7 +414,7 @@ mod tests {
 
     fn open(folder: &Path) -> ExecutorStore {
         let identity = Identity::new("executor", 31_337, Address::ZERO, B256::ZERO);
-        ExecutorStore::open(&crate::machine::LocalFiles, folder, &identity, 1).unwrap()
+        ExecutorStore::open(&crate::machine::LocalFiles, folder, &identity, Birth { block: 1, clock: 1 }).unwrap()
     }
 
     fn record(sequence: u64, deadline: u64) -> SlotRecord {

@@ -24,7 +24,7 @@ use crate::evidence::Evidence;
 use crate::lane::LaneKey;
 use crate::lane::chain::{AppState, CallError as PeerError, ChainView, Peers, Table};
 use crate::lane::slots::Slots;
-use crate::lane::standing::{Memory, Standings};
+use crate::lane::standing::{self, Memory, Standings};
 use crate::machine::Machine;
 use crate::observe::Event;
 use crate::quorum;
@@ -91,8 +91,8 @@ impl Shared {
     pub fn open(config: Config, parts: Parts) -> Result<Self, Error> {
         let Parts { machine, chain, peers, srs, key, wishes } = parts;
         let address = ecdsa::address(&key)?;
-        let (chain_id, registry, block) = (chain.chain_id(), chain.registry(), chain.head().number);
-        let store = Arc::new(GatewayStore::open(machine.files(), &config.folder, chain_id, registry, address, block)?);
+        let (chain_id, registry, now) = (chain.chain_id(), chain.registry(), standing::now(&*chain));
+        let store = Arc::new(GatewayStore::open(machine.files(), &config.folder, chain_id, registry, address, now)?);
         let memory = Arc::new(GatewayMemory { store: Arc::clone(&store), address });
         let (own_chain, own_peers) = (Arc::clone(&chain), Arc::clone(&peers));
         let standings = Standings::new(memory, own_chain, own_peers, config.peer_timeout, config.restored);

@@ -18,7 +18,7 @@ use crate::fees::book::{self, Draft};
 use crate::lane::LaneKey;
 use crate::lane::slots::{self, Record, SLOTS, Slots};
 use crate::machine::Files;
-use crate::store::{Error, Identity, Store, encode, put};
+use crate::store::{Birth, Error, Identity, Store, encode, put};
 use crate::wire::{EcdsaSignatureBytes, HOLDINGS_MAX, Holding, Opening, OperatorSignature};
 
 const SLOT_OF: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slot_of_batch");
@@ -101,10 +101,10 @@ impl GatewayStore {
         chain_id: u64,
         registry: Address,
         gateway: Address,
-        finalized_block: u64,
+        now: Birth,
     ) -> Result<Self, Error> {
         let identity = Identity::new("gateway", chain_id, registry, gateway.into_word());
-        let store = Store::open(files, &folder.join("gateway.redb"), &identity, finalized_block)?;
+        let store = Store::open(files, &folder.join("gateway.redb"), &identity, now)?;
         store.write(|transaction| {
             for table in [SLOT_OF, DATA, SIGNATURES, CALLS, HELD, OWED, INHERITED, book::BOOK] {
                 transaction.open_table(table)?;

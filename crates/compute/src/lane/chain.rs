@@ -17,7 +17,7 @@ use super::{LaneKey, LaneState};
 use crate::fees::{Deposit, Price};
 use crate::wire::Signer;
 
-/// The newest finalized block known.
+/// A finalized block: mostly the newest one known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub number: u64,
@@ -141,9 +141,9 @@ pub trait ChainView: Send + Sync + 'static {
     fn deposit(&self, _app: AppId, _client: Address) -> Deposit {
         Deposit::default()
     }
-    /// The first finalized block that showed `signer` in a table of the app's set, or as the gateway of `lane`, in whatever
+    /// The first finalized block, with its time, that showed `signer` in a table of the app's set, or as the gateway of `lane`, in whatever
     /// epoch.
-    fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64>;
+    fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<Head>;
     /// The lane's forced inbox; none where the deployment has none.
     fn inbox(&self, _lane: LaneKey) -> Option<Arc<Inbox>> {
         None

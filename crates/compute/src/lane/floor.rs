@@ -22,8 +22,10 @@ pub enum Cause {
     PeerHoldsNewer { sequence: u64 },
     /// A peer showed another batch with our own signature in a slot that we know.
     PeerHoldsOther { sequence: u64 },
-    /// The store is younger than the first finalized block that showed the key (or the lane).
+    /// The store is younger than the first finalized block that showed the key (or the lane); block numbers.
     StoreIsYounger { created: u64, shown: u64 },
+    /// By the clock it is, Unix seconds: the endpoint had not shown that block yet when the store was created.
+    StoreIsLater { created: u64, shown: u64 },
     /// The operator said so.
     OperatorsWord,
 }

@@ -9,7 +9,7 @@ use vouch_core::Batch;
 
 use super::LaneKey;
 use super::floor::Saved;
-use crate::store::{Error, Store, encode};
+use crate::store::{Birth, Error, Store, encode};
 
 /// Records by [`LaneKey::slot_key`].
 pub const SLOTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("slots");
@@ -30,9 +30,9 @@ pub trait Slots {
     /// The file that the slots are in.
     fn file(&self) -> &Store;
 
-    /// The finalized block that was the newest known when the file was created.
-    fn created_at_block(&self) -> u64 {
-        self.file().created_at_block()
+    /// When the file was created.
+    fn born(&self) -> Birth {
+        self.file().born()
     }
 
     fn slot(&self, lane: LaneKey, sequence: u64) -> Result<Option<Self::Record>, Error> {

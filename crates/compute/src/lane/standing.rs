@@ -11,10 +11,10 @@ use futures::future::join_all;
 use vouch_core::{AppId, Batch};
 
 use super::LaneKey;
-use super::chain::{ChainView, Peers};
+use super::chain::{ChainView, Head, Peers};
 use super::floor::{Cause, Event, Saved, Standing};
 use super::slots::{Record, Slots};
-use crate::store::Error;
+use crate::store::{Birth, Error};
 use crate::wire::{Answer, Call, Holding, Refusal, Signer};
 
 /// What a signer remembers, and how it knows its own signature.
@@ -26,6 +26,11 @@ pub trait Memory: Send + Sync {
     fn is_own(&self, header: &Batch, signature: &[u8]) -> bool;
     /// What was reserved, and whether anything of it may be forgotten.
     fn slots(&self) -> &Self::Slots;
+}
+
+/// The birth of a store that is created now.
+pub fn now(chain: &dyn ChainView) -> Birth {
+    Birth { block: chain.head().number, clock: chain.start_clock() }
 }
 
 /// What is known of every app and lane since the start.
@@ -84,7 +89,9 @@ impl<M: Memory> Standings<M> {
             Standing::Clear => Ok(()),
             Standing::Floor(floor) if sequence > floor => Ok(()),
             Standing::Floor(floor) => Err(CheckError::Refused(Refusal::BelowFloor { sequence, floor })),
-            Standing::Asking { .. } => not_ready("peers are being asked what they hold"),
+            Standing::Asking { .. } => {
+                not_ready("peers are being asked what they hold, or no finalized block shows the key yet")
+            }
             Standing::Waiting { .. } => not_ready("restored; waiting for a finalized block"),
         }
     }
@@ -110,6 +117,10 @@ impl<M: Memory> Standings<M> {
         let start = Standing::start(saved);
         let shown = lock(&self.asked).get(&lane.app).cloned();
         let Some(shown) = shown else { return Ok(start) };
+        if saved.is_none() && self.first_shown(lane).is_none() {
+            // Whether the store is younger than that cannot be said yet, and there is nothing to sign.
+            return Ok(start);
+        }
         let loss = self.loss(lane, &shown, saved)?;
         let (standing, save) = start.step(Event::Asked { loss, now: self.chain.start_clock() });
         self.save(lane, save)?;
@@ -129,10 +140,8 @@ impl<M: Memory> Standings<M> {
         if self.restored {
             return Ok(Some(Cause::OperatorsWord));
         }
-        let created = self.memory.slots().created_at_block();
-        let first_shown = self.chain.first_shown(lane, self.memory.signer());
-        if let (None, Some(shown)) = (saved, first_shown.filter(|shown| *shown <= created)) {
-            return Ok(Some(Cause::StoreIsYounger { created, shown }));
+        if let Some(cause) = self.first_shown(lane).filter(|_| saved.is_none()).and_then(|shown| self.younger(shown)) {
+            return Ok(Some(cause));
         }
         let floor = match saved {
             Some(Saved::Floor { floor, .. }) => floor,
@@ -148,6 +157,22 @@ impl<M: Memory> Standings<M> {
             }
         }
         Ok(None)
+    }
+
+    fn first_shown(&self, lane: LaneKey) -> Option<Head> {
+        self.chain.first_shown(lane, self.memory.signer())
+    }
+
+    /// Whether the store was created when the key had been shown already. An endpoint that starts from an old copy of the
+    /// chain may not have shown it yet, so the clock counts too; one that is behind by less than finality takes is good
+    /// enough, since nothing is signed before that block is final.
+    fn younger(&self, shown: Head) -> Option<Cause> {
+        let born = self.memory.slots().born();
+        if shown.number <= born.block {
+            return Some(Cause::StoreIsYounger { created: born.block, shown: shown.number });
+        }
+        let later = shown.timestamp < born.clock;
+        later.then_some(Cause::StoreIsLater { created: born.clock, shown: shown.timestamp })
     }
 
     /// What peers hold of ours; none if too few answered.

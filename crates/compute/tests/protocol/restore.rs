@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use vouch_compute::executor::store::{ExecutorStore, SlotRecord};
 use vouch_compute::gateway::Wish;
+use vouch_compute::lane::chain::Head;
 use vouch_compute::lane::slots::Slots;
 use vouch_compute::machine::LocalFiles;
-use vouch_compute::store::{Error as StoreError, Identity};
+use vouch_compute::store::{Birth, Error as StoreError, Identity};
 use vouch_compute::wire::{ProposeCall, Refusal, Signer};
 use vouch_compute::{executor, gateway};
 use vouch_core::Batch;
@@ -56,7 +57,9 @@ async fn killed_between_reserving_and_signing() {
     world.start_gateway();
     let (reserved, other) = (first(1), first(2));
     let identity = Identity::new("executor", CHAIN_ID, REGISTRY, operator(0).into());
-    let store = ExecutorStore::open(&LocalFiles, &world.executor_folder(0), &identity, 100).unwrap();
+    let store =
+        ExecutorStore::open(&LocalFiles, &world.executor_folder(0), &identity, Birth { block: 100, clock: NOW })
+            .unwrap();
     let requests = vec![(request(1, b"abc").request.id(), NOW + 300)];
     let record =
         SlotRecord { header: reserved.header.clone(), gateway_signature: reserved.gateway_signature, requests };
@@ -86,23 +89,44 @@ async fn nothing_is_signed_before_peers_were_asked() {
 async fn a_store_deleted_after_the_key_was_shown_signs_nothing_up_to_the_floor() {
     let (world, signed) = stopped_after_signing().await;
     world.chain.change(|state| {
-        state.first_shown.insert(Signer::Operator(operator(0)), 90);
+        state.first_shown.insert(Signer::Operator(operator(0)), LONG_AGO);
     });
     // The peers are silent about it: the chain alone tells.
     (1..4).for_each(|index| world.kill_executor(index));
-    (1..4).for_each(|index| {
-        world.links.lie(
-            index,
-            std::sync::Arc::new(|_, _| {
-                Box::pin(async { Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into()) })
-            }),
-        )
-    });
+    (1..4).for_each(|index| world.links.lie(index, silent()));
     let executor = restart_in(&world, "new").await;
     assert!(matches!(propose(&executor, &rival(&signed)).await, Err(Refusal::NotReady(_))), "no later block yet");
     world.chain.change(|state| state.head.timestamp += 1);
     let floor = u64::from(WINDOW);
     assert_eq!(propose(&executor, &rival(&signed)).await, Err(Refusal::BelowFloor { sequence: 1, floor }));
+}
+
+/// The endpoint starts from an old copy of the chain, and catches up once the node has made its new store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_deleted_is_told_by_the_clock_where_the_endpoint_is_behind() {
+    let (world, signed) = stopped_after_signing().await;
+    (1..4).for_each(|index| world.kill_executor(index));
+    (1..4).for_each(|index| world.links.lie(index, silent()));
+    // By the machine's clock it is now, by the endpoint it is before the key was ever shown.
+    let shown = Head { number: 95, timestamp: NOW - 5 };
+    world.chain.change(|state| {
+        state.first_shown.insert(Signer::Operator(operator(0)), shown);
+        state.machine_clock = NOW;
+        state.head = LONG_AGO;
+    });
+    let executor = restart_in(&world, "new").await;
+    assert!(matches!(propose(&executor, &rival(&signed)).await, Err(Refusal::NotReady(_))));
+    world.chain.change(|state| state.head = Head { number: 100, timestamp: NOW });
+    assert!(matches!(propose(&executor, &rival(&signed)).await, Err(Refusal::NotReady(_))), "no later block yet");
+    world.chain.change(|state| state.head.timestamp += 1);
+    let floor = u64::from(WINDOW);
+    assert_eq!(propose(&executor, &rival(&signed)).await, Err(Refusal::BelowFloor { sequence: 1, floor }));
+}
+
+/// A peer that says it holds nothing.
+fn silent() -> Lie {
+    let nothing = || Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into());
+    std::sync::Arc::new(move |_, _| Box::pin(async move { nothing() }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,11 +206,13 @@ async fn the_operators_word_makes_a_floor() {
 async fn a_store_older_than_its_keys_first_table_has_no_floor() {
     let world = World::empty();
     world.start_gateway();
-    world.chain.change(|state| {
-        state.first_shown.insert(Signer::Operator(operator(0)), 101);
-    });
+    let shown = Head { number: 101, timestamp: NOW };
+    world.chain.change(|state| _ = state.first_shown.insert(Signer::Operator(operator(0)), shown));
     let executors: Vec<_> = (0..4).map(|index| world.start_executor(index)).collect();
     executors[0].tick().await;
+    let early = propose(&executors[0], &first(1)).await;
+    assert!(matches!(early, Err(Refusal::NotReady(_))), "no finalized block shows the key: {early:?}");
+    world.chain.change(|state| state.head = shown);
     assert!(propose(&executors[0], &first(1)).await.is_ok());
 }
 
@@ -255,8 +281,14 @@ async fn reserved(folder: &Path, world: &World) -> Batch {
     let found = async {
         loop {
             copy(folder, &crashed);
-            let opened =
-                gateway::store::GatewayStore::open(&LocalFiles, &crashed, CHAIN_ID, REGISTRY, gateway_address(), 100);
+            let opened = gateway::store::GatewayStore::open(
+                &LocalFiles,
+                &crashed,
+                CHAIN_ID,
+                REGISTRY,
+                gateway_address(),
+                Birth { block: 100, clock: NOW },
+            );
             if let Ok(Some(record)) = opened.and_then(|store| store.newest_slot(LANE)) {
                 return record.header;
             }

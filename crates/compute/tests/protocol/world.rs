@@ -36,6 +36,8 @@ pub const APP: AppId = AppId(B256::repeat_byte(0x22));
 pub const PROFILE: Address = Address::repeat_byte(0x33);
 pub const LANE: LaneKey = LaneKey { app: APP, lane: 1 };
 pub const NOW: u64 = 1_700_000_000;
+/// A finalized block from before any store was created.
+pub const LONG_AGO: Head = Head { number: 90, timestamp: NOW - 10 };
 pub const TABLE_TIME: u32 = (NOW - 10) as u32;
 pub const WINDOW: u32 = 8;
 pub const GATEWAY_KEY: [u8; 32] = [0x77; 32];
@@ -96,9 +98,13 @@ pub struct FakeChain {
 
 pub struct ChainState {
     pub head: Head,
+    /// Unix seconds; never ahead of the head unless a test says so.
+    pub machine_clock: u64,
     pub lane: LaneState,
     pub tables: Vec<u32>,
-    pub first_shown: HashMap<Signer, u64>,
+    /// Operators and the first gateway that it does not name were shown later than any store was created. The head must
+    /// have come so far.
+    pub first_shown: HashMap<Signer, Head>,
     pub prevrandao: HashMap<u64, B256>,
     /// None: the program is of the kind that needs no acceptance. Else who accepts it, by index, and whether that has
     /// changed since the newest table.
@@ -126,6 +132,7 @@ impl FakeChain {
         Arc::new(Self {
             state: Mutex::new(ChainState {
                 head,
+                machine_clock: 0,
                 lane,
                 tables: vec![TABLE_TIME],
                 first_shown,
@@ -150,11 +157,11 @@ impl FakeChain {
     /// As if the next gateway had taken the lane, and that were final.
     pub fn change_gateway(&self) {
         self.change(|state| {
-            state.first_shown.insert(Signer::Gateway(gateway_address()), 90);
-            state.first_shown.insert(Signer::Gateway(next_gateway_address()), state.head.number + 1);
+            state.first_shown.insert(Signer::Gateway(gateway_address()), LONG_AGO);
             state.lane.gateway = next_gateway_address();
             state.lane.epoch += 1;
             state.head.number += 1;
+            state.first_shown.insert(Signer::Gateway(next_gateway_address()), state.head);
         });
     }
 
@@ -187,7 +194,7 @@ impl ChainView for FakeChain {
     }
 
     fn start_clock(&self) -> u64 {
-        self.head().timestamp
+        self.head().timestamp.max(self.state.lock().unwrap().machine_clock)
     }
 
     fn apps(&self) -> Vec<(AppId, u32)> {
@@ -255,8 +262,14 @@ impl ChainView for FakeChain {
         self.state.lock().unwrap().deposit.clone()
     }
 
-    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
-        self.state.lock().unwrap().first_shown.get(&signer).copied()
+    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<Head> {
+        let state = self.state.lock().unwrap();
+        let known = !matches!(signer, Signer::Gateway(gateway) if gateway != gateway_address());
+        let later = known.then_some(Head { number: u64::MAX, timestamp: u64::MAX });
+        match state.first_shown.get(&signer) {
+            Some(shown) => Some(*shown).filter(|shown| shown.number <= state.head.number),
+            None => later,
+        }
     }
 
     fn prevrandao(&self, block: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {

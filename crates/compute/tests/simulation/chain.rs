@@ -23,7 +23,8 @@ use crate::scheduler::Scheduler;
 const FIRST: u64 = 100;
 const GENESIS: u64 = 1_700_000_000;
 /// The block that shows operators and lane for the first time: later than the creation of the first stores.
-const SHOWN_AT: u64 = FIRST + 3;
+/// By more than a machine's clock may be ahead.
+const SHOWN_AT: u64 = FIRST + 10;
 const BLOCK_TIME: Duration = Duration::from_secs(1);
 /// How many blocks behind the newest one the final one is, while finality does not stall.
 pub const FINALITY_BLOCKS: u64 = 4;
@@ -445,9 +446,10 @@ impl ChainView for View {
         (lane == LANE).then(|| self.block(inbox))
     }
 
-    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<u64> {
+    fn first_shown(&self, _: LaneKey, signer: Signer) -> Option<Head> {
         let stranger = matches!(signer, Signer::Gateway(gateway) if gateway != gateway_address());
-        (!stranger && self.head().number >= SHOWN_AT).then_some(SHOWN_AT)
+        let shown = || Head { number: SHOWN_AT, timestamp: self.chain.lock().block(SHOWN_AT).timestamp };
+        (!stranger && self.head().number >= SHOWN_AT).then(shown)
     }
 
     fn prevrandao(&self, _: u64) -> BoxFuture<'static, Result<Option<B256>, Unavailable>> {

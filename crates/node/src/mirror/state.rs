@@ -58,9 +58,9 @@ pub struct State {
     lanes: HashMap<LaneKey, LaneState>,
     pub bonds: Bonds,
     tables: HashMap<(AppId, B256), BTreeMap<u32, TableRecord>>,
-    shown: HashMap<(AppId, OperatorId), u64>,
+    shown: HashMap<(AppId, OperatorId), Head>,
     /// The first block that showed an address as the lane's gateway, for every epoch's.
-    gateway_blocks: HashMap<(LaneKey, Address), u64>,
+    gateway_blocks: HashMap<(LaneKey, Address), Head>,
     /// Whose key it is, and of which app: a key serves one set.
     pub operators: HashMap<OperatorId, (AppId, Address)>,
     /// Keys on G2, which tables do not hold; a key never changes hands.
@@ -134,7 +134,7 @@ impl State {
         Acceptance { operators, changed: self.acceptances.is_changed((app, program)) }
     }
 
-    pub fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<u64> {
+    pub fn first_shown(&self, lane: LaneKey, signer: Signer) -> Option<Head> {
         match signer {
             Signer::Operator(operator) => self.shown.get(&(lane.app, operator)).copied(),
             Signer::Gateway(gateway) => self.gateway_blocks.get(&(lane, gateway)).copied(),
@@ -143,7 +143,6 @@ impl State {
 
     /// Applies one event; events that say nothing about this state are passed over.
     pub async fn apply(&mut self, log: &Log, deployment: &Deployment, view: &Finalized) -> Result<(), Error> {
-        let block = log.block_number.unwrap_or_default();
         let contracts = &deployment.contracts;
         match (log.address(), log.topic0().copied().unwrap_or_default()) {
             (address, app_controller::AppCreated::SIGNATURE_HASH) if address == contracts.app_controller => {
@@ -156,18 +155,14 @@ impl State {
                 }
             }
             (address, app_controller::ReleasePublished::SIGNATURE_HASH) if address == contracts.app_controller => {
-                let published_at = match log.block_timestamp {
-                    Some(timestamp) => timestamp,
-                    // Not every endpoint adds it to its logs.
-                    None => view.block_at(block).await?.timestamp,
-                };
+                let published_at = block_of(log, view).await?.timestamp;
                 self.release_published(decode::<app_controller::ReleasePublished>(log)?, published_at);
             }
             (address, app_controller::ProgramAccepted::SIGNATURE_HASH) if address == contracts.app_controller => {
                 self.program_accepted(&decode::<app_controller::ProgramAccepted>(log)?);
             }
             (address, batch_registry::LaneRegistered::SIGNATURE_HASH) if address == contracts.batch_registry => {
-                self.lane_registered(&decode::<batch_registry::LaneRegistered>(log)?, block);
+                self.lane_registered(&decode::<batch_registry::LaneRegistered>(log)?, block_of(log, view).await?);
             }
             (address, batch_registry::BatchRecorded::SIGNATURE_HASH) if address == contracts.batch_registry => {
                 let event = decode::<batch_registry::BatchRecorded>(log)?;
@@ -183,7 +178,8 @@ impl State {
             }
             (address, batch_registry::GatewayChanged::SIGNATURE_HASH) if address == contracts.batch_registry => {
                 let event = decode::<batch_registry::GatewayChanged>(log)?;
-                self.gateway_shown(LaneKey { app: AppId(event.app), lane: event.lane }, event.gateway, block);
+                let lane = LaneKey { app: AppId(event.app), lane: event.lane };
+                self.gateway_shown(lane, event.gateway, block_of(log, view).await?);
             }
             (address, gateway_bonds::BondChanged::SIGNATURE_HASH) if address == contracts.gateway_bonds => {
                 self.bonds.changed(&decode::<gateway_bonds::BondChanged>(log)?);
@@ -196,7 +192,7 @@ impl State {
             (address, verifier::OperatorTableUpdated::SIGNATURE_HASH) if address == contracts.certificate_verifier => {
                 let event = decode::<verifier::OperatorTableUpdated>(log)?;
                 if event.avs == contracts.app_controller {
-                    self.table_updated(event, deployment, view, block).await?;
+                    self.table_updated(event, deployment, view, block_of(log, view).await?).await?;
                 }
             }
             (address, forced_inbox::RequestSubmitted::SIGNATURE_HASH) if address == contracts.forced_inbox => {
@@ -291,7 +287,7 @@ impl State {
         self.acceptances.hear((app, ProgramId(event.programId)), operator, event.accepted, is_member);
     }
 
-    fn lane_registered(&mut self, event: &batch_registry::LaneRegistered, block: u64) {
+    fn lane_registered(&mut self, event: &batch_registry::LaneRegistered, block: Head) {
         let lane = LaneKey { app: AppId(event.app), lane: event.lane };
         if let Some(app) = self.apps.get_mut(&lane.app) {
             app.lanes = app.lanes.max(event.lane);
@@ -299,7 +295,7 @@ impl State {
         self.gateway_shown(lane, event.gateway, block);
     }
 
-    fn gateway_shown(&mut self, lane: LaneKey, gateway: Address, block: u64) {
+    fn gateway_shown(&mut self, lane: LaneKey, gateway: Address, block: Head) {
         self.gateway_blocks.entry((lane, gateway)).or_insert(block);
         self.touched.insert(lane);
     }
@@ -309,7 +305,7 @@ impl State {
         event: verifier::OperatorTableUpdated,
         deployment: &Deployment,
         view: &Finalized,
-        block: u64,
+        block: Head,
     ) -> Result<(), Error> {
         let app = self.apps.iter().find(|(_, app)| app.state.operator_set_id == event.operatorSetId).map(|(id, _)| *id);
         let Some(app) = app else { return Ok(()) };
@@ -378,6 +374,17 @@ fn inconsistent(label: &str, detail: impl std::fmt::Display) -> Error {
 
 fn decode<E: SolEvent>(log: &Log) -> Result<E, Error> {
     E::decode_log(&log.inner).map(|log| log.data).map_err(|error| inconsistent(E::SIGNATURE, error))
+}
+
+/// The block of an event.
+async fn block_of(log: &Log, view: &Finalized) -> Result<Head, Error> {
+    let number = log.block_number.unwrap_or_default();
+    let timestamp = match log.block_timestamp {
+        Some(timestamp) => timestamp,
+        // Not every endpoint adds it to its logs.
+        None => view.block_at(number).await?.timestamp,
+    };
+    Ok(Head { number, timestamp })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256};
 use anyhow::{Result, ensure};
 use vouch_compute::executor::store::{ExecutorStore, Reservation, SlotRecord};
 use vouch_compute::machine::LocalFiles;
-use vouch_compute::store::Identity;
+use vouch_compute::store::{Birth, Identity};
 use vouch_core::{Batch, RequestId};
 
 use super::figures::{Figures, Target};
@@ -43,7 +43,7 @@ fn synchronise(folder: &Path) -> Result<Vec<Duration>> {
 
 fn reserve(folder: &Path) -> Result<Vec<Duration>> {
     let identity = Identity::new("executor", 31_337, Address::ZERO, B256::ZERO);
-    let store = ExecutorStore::open(&LocalFiles, folder, &identity, 0)?;
+    let store = ExecutorStore::open(&LocalFiles, folder, &identity, Birth { block: 0, clock: 0 })?;
     timed(|sequence| {
         let granted = store.reserve(&record(sequence), sequence - 1)?;
         ensure!(granted == Reservation::Granted, "slot {sequence} was not granted");

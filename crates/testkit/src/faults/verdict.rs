@@ -13,7 +13,7 @@ use vouch_compute::evidence::Evidence;
 use vouch_compute::executor::store::ExecutorStore;
 use vouch_compute::gateway::store::GatewayStore;
 use vouch_compute::machine::LocalFiles;
-use vouch_compute::store::Identity;
+use vouch_compute::store::{Birth, Identity};
 use vouch_core::{Batch, BatchHash};
 use vouch_sdk::{Standing, VerifyError};
 
@@ -150,7 +150,15 @@ fn evidence_of(drill: &Drill, name: &str, network: &Network) -> Result<Vec<Evide
     let data = drill.cloud.folder().join("data").join(name);
     if name == GATEWAY {
         let address = drill.cloud.node(name)?.address;
-        return Ok(GatewayStore::open(&LocalFiles, &data.join("gateway"), chain_id, registry, address, 0)?.evidence()?);
+        return Ok(GatewayStore::open(
+            &LocalFiles,
+            &data.join("gateway"),
+            chain_id,
+            registry,
+            address,
+            Birth { block: 0, clock: 0 },
+        )?
+        .evidence()?);
     }
     let mut all = Vec::new();
     for entry in std::fs::read_dir(data.join("executor"))? {
@@ -158,7 +166,7 @@ fn evidence_of(drill: &Drill, name: &str, network: &Network) -> Result<Vec<Evide
         let set: u32 = set_of(&folder)?;
         let operator = drill.cloud.bls_key(name, set)?.public_key().operator_id();
         let identity = Identity::new("executor", chain_id, registry, operator.into());
-        all.extend(ExecutorStore::open(&LocalFiles, &folder, &identity, 0)?.evidence()?);
+        all.extend(ExecutorStore::open(&LocalFiles, &folder, &identity, Birth { block: 0, clock: 0 })?.evidence()?);
     }
     Ok(all)
 }

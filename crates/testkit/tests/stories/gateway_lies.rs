@@ -3,7 +3,7 @@
 use vouch_compute::evidence::Evidence;
 use vouch_compute::executor::store::ExecutorStore;
 use vouch_compute::machine::LocalFiles;
-use vouch_compute::store::Identity;
+use vouch_compute::store::{Birth, Identity};
 use vouch_compute::wire::Refusal;
 use vouch_core::RequestId;
 use vouch_testkit::adversary::gateway::{Asked, Lie, Told};
@@ -75,7 +75,8 @@ fn assert_kept(world: &World) {
     let operator = world.key(LIED_TO).public_key().operator_id();
     let (chain_id, registry) = world.deployment();
     let identity = Identity::new("executor", chain_id, registry, operator.into());
-    let store = ExecutorStore::open(&LocalFiles, &world.store(LIED_TO), &identity, 0).unwrap();
+    let store =
+        ExecutorStore::open(&LocalFiles, &world.store(LIED_TO), &identity, Birth { block: 0, clock: 0 }).unwrap();
     let mut kept: Vec<String> = store.evidence().unwrap().iter().map(refusal).collect();
     kept.sort_unstable();
     kept.dedup();

@@ -3,7 +3,7 @@ use vouch_core::{AppId, BatchHash, Request};
 
 use super::*;
 use crate::machine::LocalFiles;
-use crate::store::Identity;
+use crate::store::{Birth, Identity};
 
 const LANE: LaneKey = LaneKey { app: AppId(B256::repeat_byte(1)), lane: 1 };
 const CLIENT: Address = Address::repeat_byte(7);
@@ -30,7 +30,8 @@ impl Book {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let identity = Identity::new("test", 1, Address::ZERO, B256::ZERO);
-        let store = Store::open(&LocalFiles, &folder.path().join("book.redb"), &identity, 0).unwrap();
+        let store = Store::open(&LocalFiles, &folder.path().join("book.redb"), &identity, Birth { block: 0, clock: 0 })
+            .unwrap();
         store.write(|transaction| transaction.open_table(BOOK).map(|_| ()).map_err(Into::into)).unwrap();
         Self { store, _folder: folder }
     }
