@@ -88,12 +88,10 @@ async fn nothing_is_signed_before_peers_were_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_deleted_after_the_key_was_shown_signs_nothing_up_to_the_floor() {
     let (world, signed) = stopped_after_signing().await;
-    world.chain.change(|state| {
-        state.first_shown.insert(Signer::Operator(operator(0)), LONG_AGO);
-    });
+    // In the very block that is final when the new store is made: the clock cannot tell.
+    world.chain.change(|state| _ = state.first_shown.insert(Signer::Operator(operator(0)), state.head));
     // The peers are silent about it: the chain alone tells.
-    (1..4).for_each(|index| world.kill_executor(index));
-    (1..4).for_each(|index| world.links.lie(index, silent()));
+    silence(&world);
     let executor = restart_in(&world, "new").await;
     assert!(matches!(propose(&executor, &rival(&signed)).await, Err(Refusal::NotReady(_))), "no later block yet");
     world.chain.change(|state| state.head.timestamp += 1);
@@ -105,8 +103,7 @@ async fn a_store_deleted_after_the_key_was_shown_signs_nothing_up_to_the_floor()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_deleted_is_told_by_the_clock_where_the_endpoint_is_behind() {
     let (world, signed) = stopped_after_signing().await;
-    (1..4).for_each(|index| world.kill_executor(index));
-    (1..4).for_each(|index| world.links.lie(index, silent()));
+    silence(&world);
     // By the machine's clock it is now, by the endpoint it is before the key was ever shown.
     let shown = Head { number: 95, timestamp: NOW - 5 };
     world.chain.change(|state| {
@@ -123,10 +120,14 @@ async fn a_store_deleted_is_told_by_the_clock_where_the_endpoint_is_behind() {
     assert_eq!(propose(&executor, &rival(&signed)).await, Err(Refusal::BelowFloor { sequence: 1, floor }));
 }
 
-/// A peer that says it holds nothing.
-fn silent() -> Lie {
-    let nothing = || Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into());
-    std::sync::Arc::new(move |_, _| Box::pin(async move { nothing() }))
+/// Executors 1 to 3 say that they hold nothing, and the gateway is gone.
+fn silence(world: &World) {
+    world.kill_gateway();
+    for index in 1..4 {
+        world.kill_executor(index);
+        let nothing = || Ok(vouch_compute::wire::Answer::Held(Vec::new()).encode().into());
+        world.links.lie(index, std::sync::Arc::new(move |_, _| Box::pin(async move { nothing() })));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
