@@ -69,6 +69,19 @@ contract ForcedInboxTest is VouchFixture {
         assertEq(address(inbox).balance, fee);
     }
 
+    function test_whoCannotTakeItsChangePaysExactly() public {
+        uint256 fee = inbox.feeOf(app, lane, wasmProgram(), 3);
+        address contractual = address(registry);
+        vm.deal(contractual, 2 * fee + 5);
+        vm.prank(contractual);
+        vm.expectRevert(abi.encodeWithSelector(IForcedInbox.PaymentRefused.selector, contractual));
+        inbox.submit{value: fee + 5}(app, lane, wasmProgram(), "abc", soon());
+        assertEq(contractual.balance, 2 * fee + 5);
+        vm.prank(contractual);
+        inbox.submit{value: fee}(app, lane, wasmProgram(), "abc", soon());
+        assertEq(inbox.entryCount(app, lane), 1);
+    }
+
     function test_aFeeBelowThePrice() public {
         uint256 fee = inbox.feeOf(app, lane, wasmProgram(), 3);
         refuse(

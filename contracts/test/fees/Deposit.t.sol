@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IBN254CertificateVerifier} from "../../src/interfaces/IBN254CertificateVerifier.sol";
 import {IFeeVault} from "../../src/interfaces/IFeeVault.sol";
+import {Batch} from "../../src/libraries/VouchTypes.sol";
 import {TestToken} from "../core/TestToken.sol";
 import {FeeFixture} from "./FeeFixture.sol";
 import {LeakyToken, LyingToken, ReentrantToken} from "./Tokens.sol";
@@ -105,9 +108,29 @@ contract DepositTest is FeeFixture {
         bytes32 other = appWith(address(reentrant));
         reentrant.mint(address(this), 100);
         reentrant.approve(address(fees), 100);
-        reentrant.attack(other, client);
-        vm.expectRevert();
-        fees.deposit(other, client, 100);
+        Batch memory batch;
+        IBN254CertificateVerifier.BN254OperatorInfoWitness memory signer;
+        bytes[6] memory calls = [
+            abi.encodeCall(IFeeVault.deposit, (other, client, 100)),
+            abi.encodeCall(IFeeVault.requestWithdrawal, (other, 0)),
+            abi.encodeCall(IFeeVault.withdraw, (other)),
+            abi.encodeCall(IFeeVault.settle, (new IFeeVault.Settlement[](0))),
+            abi.encodeCall(IFeeVault.creditSigner, (batch, new uint32[](0), signer)),
+            abi.encodeCall(IFeeVault.collect, (address(reentrant)))
+        ];
+        for (uint256 i = 0; i < calls.length; ++i) {
+            reentrant.attack(calls[i]);
+            vm.expectRevert(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+            fees.deposit(other, client, 100);
+        }
         assertEq(fees.accountOf(other, client).balance, 0);
+    }
+
+    function test_nobody_and_no_token_are_refused() public {
+        vm.expectRevert(IFeeVault.ZeroAddress.selector);
+        fees.deposit(app, address(0), 1);
+        vm.prank(appOwner);
+        vm.expectRevert(IFeeVault.ZeroAddress.selector);
+        fees.setPrice(app, address(0), 1, 1);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IFeeVault} from "../../src/interfaces/IFeeVault.sol";
 
 /// @notice Keeps a tenth of every transfer.
@@ -33,11 +34,10 @@ contract LyingToken {
     }
 }
 
-/// @notice Deposits once more in the middle of a deposit, so that one transfer would count twice.
+/// @notice Calls the vault in the middle of a deposit, and hands on how that went.
 contract ReentrantToken is ERC20("Reentrant", "BACK") {
     IFeeVault private immutable _fees;
-    bytes32 private _app;
-    address private _client;
+    bytes private _call;
 
     constructor(IFeeVault fees) {
         _fees = fees;
@@ -47,17 +47,17 @@ contract ReentrantToken is ERC20("Reentrant", "BACK") {
         _mint(to, amount);
     }
 
-    function attack(bytes32 app, address client) external {
-        (_app, _client) = (app, client);
+    function attack(bytes calldata data) external {
+        _call = data;
     }
 
     function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
-        if (_app != 0) {
-            bytes32 app = _app;
-            _app = 0;
+        bytes memory data = _call;
+        if (data.length != 0) {
+            delete _call;
             _mint(address(this), amount);
             _approve(address(this), address(_fees), amount);
-            _fees.deposit(app, _client, amount);
+            Address.functionCall(address(_fees), data);
         }
         return super.transferFrom(from, to, amount);
     }
