@@ -62,9 +62,10 @@ pub enum Error {
     Srs(#[from] crate::srs::Error),
 }
 
-type Section = fn(&str, &Path) -> Result<SectionReport, Error>;
+/// A kind of file: its name, and what checks the text of one in a folder.
+pub type Section = (&'static str, fn(&str, &Path) -> Result<SectionReport, Error>);
 
-const SECTIONS: [(&str, Section); 4] = [
+const SECTIONS: [Section; 4] = [
     (codec::NAME, codec::check),
     (points_file::NAME, points_file::check),
     (commitments::NAME, commitments::check),
@@ -72,17 +73,18 @@ const SECTIONS: [(&str, Section); 4] = [
 ];
 
 /// Checks every file of `folder` for which there is a section. A file that is absent, or for which there is no section yet,
-/// is reported as skipped.
-pub fn check_dir(folder: &Path) -> Result<Vec<SectionReport>, Error> {
+/// is reported as skipped. `more`: sections of other crates.
+pub fn check_dir(folder: &Path, more: &[Section]) -> Result<Vec<SectionReport>, Error> {
     let names = json_files(folder)?;
-    let known = SECTIONS.iter().map(|(name, check)| {
+    let sections = || SECTIONS.iter().chain(more);
+    let known = sections().map(|(name, check)| {
         if !names.iter().any(|found| found == name) {
             return Ok(left_out(name, "the file is absent"));
         }
         check(&read(&folder.join(name))?, folder)
     });
     let mut reports = known.collect::<Result<Vec<_>, _>>()?;
-    let unknown = names.iter().filter(|name| SECTIONS.iter().all(|(known, _)| known != name));
+    let unknown = names.iter().filter(|name| sections().all(|(known, _)| known != name));
     reports.extend(unknown.map(|name| left_out(name, "there is no section for it yet")));
     Ok(reports)
 }
@@ -120,12 +122,13 @@ fn read(file: &Path) -> Result<String, Error> {
     std::fs::read_to_string(file).map_err(unreadable)
 }
 
-fn parse<T: DeserializeOwned>(section: &'static str, text: &str) -> Result<T, Error> {
+/// A section's file of a known form.
+pub fn parse<T: DeserializeOwned>(section: &'static str, text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|source| Error::Form { section, source })
 }
 
 /// A section without a single case has shown nothing.
-fn report(section: &'static str, cases: usize, skipped: Vec<Skipped>) -> Result<SectionReport, Error> {
+pub fn report(section: &'static str, cases: usize, skipped: Vec<Skipped>) -> Result<SectionReport, Error> {
     if cases == 0 {
         Err(Error::Empty { section })
     } else {
@@ -135,39 +138,43 @@ fn report(section: &'static str, cases: usize, skipped: Vec<Skipped>) -> Result<
 
 /// Where a comparison stands, so that a difference can be named.
 #[derive(Clone, Debug)]
-struct Case {
-    section: &'static str,
-    name: String,
+pub struct Case {
+    pub section: &'static str,
+    pub name: String,
 }
 
 impl Case {
-    fn fail(&self, difference: impl Into<String>) -> Error {
+    /// A difference of this case.
+    pub fn fail(&self, difference: impl Into<String>) -> Error {
         Error::Difference { section: self.section, case: self.name.clone(), difference: difference.into() }
     }
 
-    fn ensure(&self, holds: bool, difference: &str) -> Result<(), Error> {
+    /// A difference unless `holds`.
+    pub fn ensure(&self, holds: bool, difference: &str) -> Result<(), Error> {
         if holds { Ok(()) } else { Err(self.fail(difference)) }
     }
 
     /// Compares what this build made with the file's hexadecimal.
-    fn same_bytes(&self, what: &str, found: &[u8], expected: &str) -> Result<(), Error> {
+    pub fn same_bytes(&self, what: &str, found: &[u8], expected: &str) -> Result<(), Error> {
         let found = hex::encode(found);
         let expected = expected.strip_prefix("0x").unwrap_or(expected);
         self.ensure(found == expected, &format!("{what} is {}, expected {}", excerpt(&found), excerpt(expected)))
     }
 
-    fn bytes(&self, what: &str, text: &str) -> Result<Vec<u8>, Error> {
+    /// Hexadecimal, as the files write bytes.
+    pub fn bytes(&self, what: &str, text: &str) -> Result<Vec<u8>, Error> {
         hex::decode(text).map_err(|error| self.fail(format!("{what} is not hexadecimal: {error}")))
     }
 
     /// A decimal number below the group order.
-    fn scalar(&self, what: &str, text: &str) -> Result<Fr, Error> {
+    pub fn scalar(&self, what: &str, text: &str) -> Result<Fr, Error> {
         let number = U256::from_str_radix(text, 10).ok();
         let scalar = number.and_then(|number| points::scalar(&number.to_be_bytes()));
         scalar.ok_or_else(|| self.fail(format!("{what} is no decimal number below the group order")))
     }
 
-    fn payload(&self, label: &str, length: usize) -> Result<Vec<u8>, Error> {
+    /// The payload that a label stands for.
+    pub fn payload(&self, label: &str, length: usize) -> Result<Vec<u8>, Error> {
         if length > crate::codec::PAYLOAD_LEN_MAX {
             return Err(self.fail(format!("payload length {length} is beyond the largest blob")));
         }

@@ -29,14 +29,15 @@ struct Skipped {
 
 pub fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let folder = &arguments.folder;
-    let reports = vectors::check_dir(folder).map_err(|error| failure(folder.display().to_string(), &error))?;
+    let reports = vectors::check_dir(folder, vouch_da::vectors::SECTIONS)
+        .map_err(|error| failure(folder.display().to_string(), &error))?;
     let reports: Vec<_> = reports.into_iter().map(Report::of).collect();
     output.data(&reports, |reports| table(reports));
     let cases: usize = reports.iter().map(|report| report.cases).sum();
     if cases == 0 {
         return Err(Failure::input(
             format!("no case was run in {}", folder.display()),
-            "name a folder with codec.json, points.json, commitments.json or shares.json",
+            "name a folder with codec.json, points.json, commitments.json, hashes.json or shares.json",
         ));
     }
     Ok(())

@@ -21,7 +21,7 @@ fn section_of(name: &str) -> Section {
 #[test]
 fn the_originals_pass() {
     let Some(folder) = originals() else { return };
-    let reports = check_dir(&folder).unwrap();
+    let reports = check_dir(&folder, &[]).unwrap();
     for name in ["codec.json", "points.json", "commitments.json"] {
         let report = reports.iter().find(|report| report.section == name).unwrap();
         assert!(report.cases >= 10, "{report:?}");
@@ -105,15 +105,15 @@ fn every_changed_commitment_is_noticed() {
 fn broken_folders_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let write = |text: &str| std::fs::write(folder.path().join("codec.json"), text).unwrap();
-    assert!(matches!(check_dir(&folder.path().join("nowhere")), Err(Error::Read { .. })));
-    let empty = check_dir(folder.path()).unwrap();
+    assert!(matches!(check_dir(&folder.path().join("nowhere"), &[]), Err(Error::Read { .. })));
+    let empty = check_dir(folder.path(), &[]).unwrap();
     assert!(empty.iter().all(|report| report.cases == 0 && report.skipped[0].why == "the file is absent"));
     write("{");
-    assert!(matches!(check_dir(folder.path()), Err(Error::Form { section: "codec.json", .. })));
+    assert!(matches!(check_dir(folder.path(), &[]), Err(Error::Form { section: "codec.json", .. })));
     write(r#"{"payloads": [], "malformed": [], "more": []}"#);
-    assert!(matches!(check_dir(folder.path()), Err(Error::Form { .. })), "an unknown list would go unchecked");
+    assert!(matches!(check_dir(folder.path(), &[]), Err(Error::Form { .. })), "an unknown list would go unchecked");
     write(r#"{"payloads": [], "malformed": []}"#);
-    assert!(matches!(check_dir(folder.path()), Err(Error::Empty { section: "codec.json" })));
+    assert!(matches!(check_dir(folder.path(), &[]), Err(Error::Empty { section: "codec.json" })));
 }
 
 #[test]
