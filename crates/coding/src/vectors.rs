@@ -62,8 +62,10 @@ pub enum Error {
     Srs(#[from] crate::srs::Error),
 }
 
-/// A kind of file: its name, and what checks the text of one in a folder.
-pub type Section = (&'static str, fn(&str, &Path) -> Result<SectionReport, Error>);
+/// Checks the text of a file in a folder.
+pub type Check = fn(&str, &Path) -> Result<SectionReport, Error>;
+/// A kind of file: its name, and what checks one.
+pub type Section = (&'static str, Check);
 
 const SECTIONS: [Section; 4] = [
     (codec::NAME, codec::check),

@@ -14,7 +14,7 @@ fn originals() -> Option<PathBuf> {
     None
 }
 
-fn section_of(name: &str) -> Section {
+fn section_of(name: &str) -> Check {
     SECTIONS.iter().find(|(known, _)| *known == name).unwrap().1
 }
 
