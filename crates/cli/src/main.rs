@@ -81,6 +81,8 @@ enum Command {
     Index(command::index::Command),
     /// Run roles of a node from a configuration file
     Node(command::node::Arguments),
+    #[command(subcommand)]
+    Srs(command::srs::Command),
     /// Check this build against a folder of golden vectors
     Vectors(command::vectors::Arguments),
     /// Print the OpenAPI document of the node's HTTP API
@@ -119,6 +121,7 @@ fn run(command: Command, output: &Output) -> Result<(), Failure> {
     }
     match command {
         Command::Doctor(arguments) => command::doctor::run(arguments, output),
+        Command::Srs(command) => command::srs::run(&command, output),
         Command::Vectors(arguments) => command::vectors::run(arguments, output),
         Command::Openapi(arguments) => command::generated::openapi(arguments),
         Command::Metrics(arguments) => command::generated::metrics(arguments),

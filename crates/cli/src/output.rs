@@ -109,6 +109,20 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// `done` of `all` are done: the bar has a length from here on. Nothing where there is no terminal.
+    pub fn at(&self, done: usize, all: usize) {
+        let Some(bar) = &self.bar else { return };
+        let (done, all) = (done as u64, all as u64);
+        if bar.length() != Some(all) {
+            let style = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} ({eta} left)");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_length(all);
+        }
+        bar.set_position(done);
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

@@ -21,11 +21,13 @@ pub mod data;
 pub mod domain;
 mod fixed_bases;
 pub mod kzg;
+pub mod powers;
 pub mod srs;
 pub mod vectors;
 
 pub use codec::PolynomialForm;
 pub use data::{DataCommitment, Opening};
+pub use powers::{BlobCommitments, Powers};
 pub use srs::{DevelopmentSrs, Srs};
 
 /// What can go wrong with blobs and commitments.
@@ -37,4 +39,6 @@ pub enum Error {
     Srs(#[from] srs::Error),
     #[error(transparent)]
     Data(#[from] data::Error),
+    #[error(transparent)]
+    Powers(#[from] powers::Error),
 }

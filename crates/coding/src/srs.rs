@@ -58,6 +58,10 @@ impl DevelopmentSrs {
         }
     }
 
+    pub(crate) fn secret(&self) -> Fr {
+        self.secret
+    }
+
     /// For golden files, which name the secret they were made with.
     pub(crate) fn with_secret(secret: Fr) -> Self {
         Self { secret }

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::Deserialize;
+use vouch_coding::BlobCommitments;
+use vouch_coding::powers::{Constants, folder};
 use vouch_coding::vectors::{self, Case, Error, Section, SectionReport, Skipped};
 use vouch_core::{OperatorId, ecdsa, points};
 
 use crate::wire::certificate::{CERTIFICATE_LEN_MAX, Certificate};
 use crate::wire::digest::{self, ChunkRequest, Chunks, PaidCertificate};
-use crate::wire::{BatchHeader, BlobCertificate, BlobCommitments, BlobHeader, PaymentHeader, inclusion};
+use crate::wire::{BatchHeader, BlobCertificate, BlobHeader, PaymentHeader, inclusion};
 
 const NAME: &str = "hashes.json";
 /// Where real certificates are looked for, beside the vectors.
@@ -107,7 +109,7 @@ fn check(text: &str, folder: &Path) -> Result<SectionReport, Error> {
     file.batches_over_the_first_n_blobs.iter().try_for_each(|batch| batch.check(&blobs))?;
     file.payment_state.iter().try_for_each(PaymentStateCase::check)?;
     file.relay_get_chunks.iter().try_for_each(GetChunksCase::check)?;
-    let (certificates, skipped) = check_certificates(&folder.join("..").join(CERTIFICATES))?;
+    let (certificates, skipped) = check_certificates(&folder.join(".."))?;
     let digests = file.payment_state.len() + file.relay_get_chunks.len();
     vectors::report(NAME, blobs.len() + file.batches_over_the_first_n_blobs.len() + digests + certificates, skipped)
 }
@@ -224,33 +226,54 @@ impl ChunkRequestCase {
     }
 }
 
-/// Every certificate of the folder, in hexadecimal as an OP Stack rollup posts it.
+/// Every certificate in the folder's [`CERTIFICATES`], in hexadecimal as an OP Stack rollup posts it.
 fn check_certificates(folder: &Path) -> Result<(usize, Vec<Skipped>), Error> {
-    let absent = |why: String| Skipped { what: format!("the certificates in ../{CERTIFICATES}"), why };
-    let entries = match std::fs::read_dir(folder) {
+    let skip = |what: String, why: String| Skipped { what, why };
+    let absent = |why| skip(format!("the certificates in ../{CERTIFICATES}"), why);
+    let entries = match std::fs::read_dir(folder.join(CERTIFICATES)) {
         Ok(entries) => entries,
         Err(error) => return Ok((0, vec![absent(error.to_string())])),
+    };
+    let (constants, mut skipped) = match read_constants(&folder.join("srs"))? {
+        Some(constants) => (Some(constants), Vec::new()),
+        None => (None, vec![skip("the lengths of the certificates' blobs".into(), "no points in ../srs".into())]),
     };
     let mut checked = 0;
     for entry in entries.flatten().take(CERTIFICATES_MAX) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".rlp.hex") {
-            check_certificate(&entry.path(), &case(format!("certificate {name}")))?;
+            check_certificate(&entry.path(), constants.as_ref(), &case(format!("certificate {name}")))?;
             checked += 1;
         }
     }
-    let skipped = if checked == 0 { vec![absent("there is none".into())] } else { Vec::new() };
+    if checked == 0 {
+        skipped = vec![absent("there is none".into())];
+    }
     Ok((checked, skipped))
 }
 
-fn check_certificate(file: &Path, case: &Case) -> Result<(), Error> {
+/// The ceremony's constants; none if they are not there.
+fn read_constants(folder: &Path) -> Result<Option<Constants>, Error> {
+    let (powers, reverse) = (folder.join("g2_powers_of_2.point"), folder.join("g1_reverse_powers_of_2.hex"));
+    if !powers.exists() || !reverse.exists() {
+        return Ok(None);
+    }
+    let case = case("the points in ../srs".into());
+    let constants = folder::read_constants(&powers, &reverse).map_err(|error| case.fail(error.to_string()))?;
+    constants.check().map_err(|error| case.fail(error.to_string()))?;
+    Ok(Some(constants))
+}
+
+fn check_certificate(file: &Path, constants: Option<&Constants>, case: &Case) -> Result<(), Error> {
     let unreadable = |error: std::io::Error| case.fail(error.to_string());
     let length = std::fs::metadata(file).map_err(unreadable)?.len();
     case.ensure(length <= 3 * CERTIFICATE_LEN_MAX as u64, "the file is longer than any certificate")?;
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
     let bytes = case.bytes("the file", text.trim().trim_start_matches("0x"))?;
     let certificate = Certificate::decode_op_generic(&bytes).map_err(|error| case.fail(error.to_string()))?;
-    certificate.check().map(drop).map_err(|error| case.fail(error.to_string()))
+    certificate.check().map_err(|error| case.fail(error.to_string()))?;
+    let blob = &certificate.blob.header.commitments;
+    constants.map_or(Ok(()), |constants| constants.verify(blob).map_err(|error| case.fail(error.to_string())))
 }
 
 fn case(name: String) -> Case {

@@ -2,7 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolValue, sol};
-use vouch_core::points::{self, G1Affine, G2Affine};
+use vouch_coding::BlobCommitments;
+use vouch_core::points::{self, G2Affine};
 
 pub mod certificate;
 pub mod digest;
@@ -51,17 +52,6 @@ pub struct PaymentHeader {
     pub timestamp_ns: i64,
     /// All that the account has paid on demand so far, this blob included, wei; zero under a reservation.
     pub cumulative_payment: U256,
-}
-
-/// A blob as its commitments say it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlobCommitments {
-    /// To the polynomial.
-    pub commitment: G1Affine,
-    pub length_commitment: G2Affine,
-    pub length_proof: G2Affine,
-    /// Symbols of 32 bytes; a power of two.
-    pub length: u32,
 }
 
 /// What identifies a blob.
@@ -114,20 +104,8 @@ impl BlobHeader {
     /// The blob key: keccak256(abi.encode(inner hash, payment header's hash)).
     pub fn blob_key(&self) -> B256 {
         let quorums = Bytes::copy_from_slice(&self.quorum_numbers);
-        let inner = keccak256((self.version, quorums, self.commitments.to_sol()).abi_encode_params());
+        let inner = keccak256((self.version, quorums, commitments(&self.commitments)).abi_encode_params());
         keccak256((inner, self.payment_header_hash).abi_encode_params())
-    }
-}
-
-impl BlobCommitments {
-    fn to_sol(&self) -> SolBlobCommitment {
-        let [x, y] = points::g1_words(&self.commitment);
-        SolBlobCommitment {
-            commitment: SolG1Point { x, y },
-            lengthCommitment: g2(&self.length_commitment),
-            lengthProof: g2(&self.length_proof),
-            length: self.length,
-        }
     }
 }
 
@@ -144,6 +122,16 @@ impl BatchHeader {
     pub fn hash(&self) -> B256 {
         let (root, block) = (self.batch_root, self.reference_block_number);
         keccak256(SolBatchHeader { batchRoot: root, referenceBlockNumber: block }.abi_encode())
+    }
+}
+
+fn commitments(commitments: &BlobCommitments) -> SolBlobCommitment {
+    let [x, y] = points::g1_words(&commitments.commitment);
+    SolBlobCommitment {
+        commitment: SolG1Point { x, y },
+        lengthCommitment: g2(&commitments.length_commitment),
+        lengthProof: g2(&commitments.length_proof),
+        length: commitments.length,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod network;
 pub mod node;
 pub mod operator;
 pub mod receipt;
+pub mod srs;
 pub mod stake;
 pub mod status;
 pub mod token;

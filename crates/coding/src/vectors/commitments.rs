@@ -2,7 +2,7 @@
 //! of a ceremony.
 //!
 //! Everything under the test SRS is checked against the secret at every size. What this build makes of points itself, the
-//! G1 commitments, is also made here from points, up to 2^16 symbols.
+//! commitments, is also made here from points: those on G1 up to 2^16 symbols, those on G2 up to 2^12.
 
 use std::path::Path;
 
@@ -14,12 +14,15 @@ use vouch_core::points::{self, Fr, G1Affine, G2Affine};
 use super::{Case, Error, SectionReport, Skipped, parse, report};
 use crate::codec;
 use crate::domain::Domain;
+use crate::powers::Powers;
 use crate::srs::{DevelopmentSrs, Srs};
 
 pub(super) const NAME: &str = "commitments.json";
 
 /// The most symbols that are committed to by points here.
 const SYMBOLS_BY_POINTS_MAX: usize = 1 << 16;
+/// The most symbols for which commitments on G2 are made from points here.
+const SYMBOLS_ON_G2_MAX: usize = 1 << 12;
 /// The degree to which length proofs shift a polynomial: the number of G2 points of EigenDA's ceremony.
 const SHIFTED_DEGREE: u64 = 1 << 28;
 
@@ -55,6 +58,7 @@ struct TestCommitments {
 struct Strings {
     secret: Fr,
     test: Srs,
+    powers: Powers,
     ceremony: Option<Srs>,
 }
 
@@ -62,17 +66,14 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<SectionReport, Error> {
     let file: File = parse(NAME, text)?;
     let case = Case { section: NAME, name: "test_srs_secret".into() };
     let secret = case.scalar("secret", &file.test_srs_secret)?;
-    let test = Srs::from(DevelopmentSrs::with_secret(secret));
-    let strings = Strings { secret, test, ceremony: read_ceremony(folder)? };
+    let development = DevelopmentSrs::with_secret(secret);
+    let sizes = file.blobs.iter().map(|blob| blob.symbols).filter(|symbols| *symbols <= SYMBOLS_ON_G2_MAX);
+    let powers = Powers::development(&development, sizes.max().unwrap_or(1).next_power_of_two());
+    let powers = powers.map_err(|error| case.fail(error.to_string()))?;
+    let strings = Strings { secret, test: Srs::from(development), powers, ceremony: read_ceremony(folder)? };
     let mut skipped = Vec::new();
     for blob in &file.blobs {
         blob.check(&strings, &mut skipped)?;
-    }
-    if !file.blobs.is_empty() {
-        skipped.push(Skipped {
-            what: "length commitments and length proofs from points".into(),
-            why: "this build has no G2 points yet; they are checked against the test SRS's secret only".into(),
-        });
     }
     report(NAME, file.blobs.len(), skipped)
 }
@@ -91,6 +92,7 @@ impl BlobCase {
         let values = self.values(&case)?;
         let at_secret = Domain::of(values.len()).evaluate(&values, strings.secret);
         self.check_by_secret(&case, strings.secret, at_secret)?;
+        self.check_on_g2(&case, strings, &values, skipped)?;
         if self.symbols > SYMBOLS_BY_POINTS_MAX {
             skipped.push(Skipped {
                 what: format!("{}: commitments from points", self.label),
@@ -122,6 +124,31 @@ impl BlobCase {
         case.same_bytes("commitment", &points::g1_compressed(&commitment), &expected.commitment)?;
         case.same_bytes("length commitment", &points::g2_compressed(&length_commitment), &expected.length_commitment)?;
         case.same_bytes("length proof", &points::g2_compressed(&length_proof), &expected.length_proof)
+    }
+
+    /// Makes all three from points, and checks them as a stranger would.
+    fn check_on_g2(
+        &self,
+        case: &Case,
+        strings: &Strings,
+        values: &[Fr],
+        skipped: &mut Vec<Skipped>,
+    ) -> Result<(), Error> {
+        let expected = &self.test_srs;
+        if values.len() > strings.powers.symbols_max() {
+            skipped.push(Skipped {
+                what: format!("{}: length commitment and length proof from points", self.label),
+                why: format!("{} symbols; points on G2 for at most {SYMBOLS_ON_G2_MAX} are made here", self.symbols),
+            });
+            return Ok(());
+        }
+        let coefficients = Domain::of(values.len()).interpolate(values.to_vec());
+        let made = strings.powers.commit(&coefficients).map_err(|error| case.fail(error.to_string()))?;
+        let (length_commitment, length_proof) = (&made.length_commitment, &made.length_proof);
+        case.same_bytes("commitment", &points::g1_compressed(&made.commitment), &expected.commitment)?;
+        case.same_bytes("length commitment", &points::g2_compressed(length_commitment), &expected.length_commitment)?;
+        case.same_bytes("length proof", &points::g2_compressed(length_proof), &expected.length_proof)?;
+        strings.powers.constants().verify(&made).map_err(|error| case.fail(error.to_string()))
     }
 
     fn check_ceremony(

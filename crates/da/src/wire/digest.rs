@@ -5,10 +5,11 @@
 
 use alloy_primitives::{Address, B256, keccak256};
 use sha2::{Digest, Sha256};
+use vouch_coding::BlobCommitments;
 use vouch_core::OperatorId;
 use vouch_core::points;
 
-use super::{BatchHeader, BlobCertificate, BlobCommitments, PaymentHeader};
+use super::{BatchHeader, BlobCertificate, PaymentHeader};
 
 /// A blob certificate with the payment header that its own header only has the hash of.
 #[derive(Clone, Debug)]

@@ -1,11 +1,10 @@
 //! A certificate of our own making.
 
 use alloy_primitives::{Address, Bytes, U256};
+use vouch_coding::BlobCommitments;
 use vouch_core::bls::{SecretKey, aggregate_keys, aggregate_signatures};
 use vouch_da::wire::certificate::{Attestation, Certificate, Version};
-use vouch_da::wire::{
-    BatchHeader, BlobCertificate, BlobCommitments, BlobHeader, PaymentHeader, SIGNATURE_LEN, inclusion,
-};
+use vouch_da::wire::{BatchHeader, BlobCertificate, BlobHeader, PaymentHeader, SIGNATURE_LEN, inclusion};
 
 fn key(seed: u8) -> SecretKey {
     SecretKey::from_entropy(&[seed; 48]).unwrap()

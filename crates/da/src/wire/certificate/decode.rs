@@ -2,11 +2,12 @@
 
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_rlp::Header;
+use vouch_coding::BlobCommitments;
 use vouch_core::bls::{PublicKeyG1, PublicKeyG2, Signature};
 use vouch_core::points::{self, G1Affine, G2Affine};
 
 use super::{Attestation, CERTIFICATE_LEN_MAX, Error};
-use crate::wire::{BatchHeader, BlobCertificate, BlobCommitments, BlobHeader, SIGNATURE_LEN, inclusion};
+use crate::wire::{BatchHeader, BlobCertificate, BlobHeader, SIGNATURE_LEN, inclusion};
 
 /// The most quorums of one blob, and the most keys that did not sign, over all quorums: as in a verifier contract.
 const QUORUMS_MAX: usize = 5;

@@ -2,10 +2,11 @@
 
 use alloy_primitives::U256;
 use alloy_rlp::{Encodable, Header};
+use vouch_coding::BlobCommitments;
 use vouch_core::points;
 
 use super::{Attestation, Certificate, Version};
-use crate::wire::{BatchHeader, BlobCertificate, BlobCommitments};
+use crate::wire::{BatchHeader, BlobCertificate};
 
 pub(super) fn certificate(certificate: &Certificate) -> Vec<u8> {
     let (batch, blob) = (batch_header(&certificate.batch), blob_inclusion(certificate));
