@@ -16,15 +16,21 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod assignment;
+pub mod chunks;
 pub mod codec;
 pub mod data;
 pub mod domain;
 pub mod fast;
 mod fixed_bases;
+pub mod frame;
 pub mod kzg;
 pub mod powers;
+pub mod proofs;
+pub mod shape;
 pub mod srs;
 pub mod vectors;
+pub mod verify;
 
 pub use codec::PolynomialForm;
 pub use data::{DataCommitment, Opening};

@@ -85,6 +85,20 @@ impl Powers {
         })
     }
 
+    /// The points on G1 alone. Errors: as [`Powers::development`].
+    pub fn on_g1(development: &DevelopmentSrs, symbols: usize) -> Result<Vec<G1Affine>, Error> {
+        if !symbols.is_power_of_two() || symbols > SYMBOLS_MAX {
+            return Err(Error::Symbols { symbols, points: SYMBOLS_MAX });
+        }
+        let powers = powers_from(Fr::ONE, development.secret(), symbols);
+        Ok(G1Projective::from(G1Affine::generator()).batch_mul(&powers))
+    }
+
+    /// [1], [t], [t^2], ... on G1.
+    pub fn g1(&self) -> &[G1Affine] {
+        &self.g1
+    }
+
     /// The most symbols of a blob.
     pub fn symbols_max(&self) -> usize {
         self.g1.len()

@@ -115,6 +115,14 @@ impl Srs {
         Self::from_points(g1, g2[0])
     }
 
+    /// [1], [t], [t^2], ...; none where the secret is known, and points are made when they are needed.
+    pub fn powers(&self) -> Option<&[G1Affine]> {
+        match &self.basis {
+            Basis::Known(_) => None,
+            Basis::Powers(powers) => Some(powers),
+        }
+    }
+
     /// The most symbols that can be committed to.
     pub fn symbols_max(&self) -> usize {
         match &self.basis {

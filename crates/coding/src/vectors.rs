@@ -1,6 +1,6 @@
 //! This build against a folder of golden files.
 //!
-//! The folder holds files of known form: `codec.json`, `points.json` and `commitments.json`, as made by running EigenDA's own
+//! The folder holds files of known form: `codec.json`, `points.json`, `commitments.json`, `assignments.json` and `frames.json`, as made by running EigenDA's own
 //! packages, and `shares.json`, the arithmetic of stake. A payload is never stored: its bytes are keccak256(label ‖ u32be(0)) ‖ keccak256(label ‖ u32be(1)) ‖ ..., cut
 //! to its length. Real points of a ceremony are looked for in `../srs`.
 //!
@@ -13,8 +13,10 @@ use alloy_primitives::{U256, keccak256};
 use serde::de::DeserializeOwned;
 use vouch_core::points::{self, Fr};
 
+mod assignments;
 mod codec;
 mod commitments;
+mod frames;
 mod points_file;
 mod shares;
 
@@ -67,10 +69,12 @@ pub type Check = fn(&str, &Path) -> Result<SectionReport, Error>;
 /// A kind of file: its name, and what checks one.
 pub type Section = (&'static str, Check);
 
-const SECTIONS: [Section; 4] = [
+const SECTIONS: [Section; 6] = [
     (codec::NAME, codec::check),
     (points_file::NAME, points_file::check),
     (commitments::NAME, commitments::check),
+    (assignments::NAME, assignments::check),
+    (frames::NAME, frames::check),
     (shares::NAME, shares::check),
 ];
 

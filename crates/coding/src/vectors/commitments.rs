@@ -62,6 +62,13 @@ struct Strings {
     ceremony: Option<Srs>,
 }
 
+/// The secret that a file names.
+pub(super) fn secret(text: &str) -> Result<Fr, Error> {
+    let file: File = parse(NAME, text)?;
+    let case = Case { section: NAME, name: "test_srs_secret".into() };
+    case.scalar("secret", &file.test_srs_secret)
+}
+
 pub(super) fn check(text: &str, folder: &Path) -> Result<SectionReport, Error> {
     let file: File = parse(NAME, text)?;
     let case = Case { section: NAME, name: "test_srs_secret".into() };
@@ -79,7 +86,7 @@ pub(super) fn check(text: &str, folder: &Path) -> Result<SectionReport, Error> {
 }
 
 /// The points beside the folder; none if there are none.
-fn read_ceremony(folder: &Path) -> Result<Option<Srs>, Error> {
+pub(super) fn read_ceremony(folder: &Path) -> Result<Option<Srs>, Error> {
     let srs = folder.join("../srs");
     let files = (srs.join("g1_65536.point"), srs.join("g2_powers_of_2.point"));
     let present = files.0.exists() && files.1.exists();
