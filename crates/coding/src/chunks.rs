@@ -36,7 +36,8 @@ pub fn cut(shape: &Shape, coefficients: &[Fr]) -> Result<Vec<Vec<Fr>>, Error> {
         return Err(Error::Coefficients { found: coefficients.len(), expected: shape.symbols() });
     }
     let length = shape.chunk_length();
-    let columns: Vec<Vec<Fr>> = (0..length).into_par_iter().map(|k| column(shape, coefficients, k)).collect();
+    // One after the other: each transform uses all cores.
+    let columns: Vec<Vec<Fr>> = (0..length).map(|k| column(shape, coefficients, k)).collect();
     let chunk = |index| {
         let coset = shape.coset(index);
         columns.iter().map(|column| column[coset]).collect()
@@ -60,7 +61,7 @@ pub fn restore(shape: &Shape, chunks: &[(usize, &[Fr])]) -> Result<Vec<Fr>, Erro
     let known = known(shape, chunks)?;
     let eraser = Eraser::new(shape, &known);
     let rows: Result<Vec<Vec<Fr>>, Error> =
-        (0..shape.chunk_length()).into_par_iter().map(|k| eraser.restore(shape, &known, k)).collect();
+        (0..shape.chunk_length()).map(|k| eraser.restore(shape, &known, k)).collect();
     let rows = rows?;
     let threshold = shape.threshold();
     Ok((0..threshold).flat_map(|m| rows.iter().map(move |row| row[m])).collect())
@@ -154,7 +155,7 @@ fn vanishing(roots: &[Fr]) -> Vec<Fr> {
         });
     }
     let (left, right) = roots.split_at(roots.len() / 2);
-    let (left, right) = rayon::join(|| vanishing(left), || vanishing(right));
+    let (left, right) = (vanishing(left), vanishing(right));
     let length = left.len() + right.len() - 1;
     let domain = Radix2EvaluationDomain::<Fr>::new(length).expect("at most as many as there are chunks");
     let transformed = |mut factor: Vec<Fr>| {

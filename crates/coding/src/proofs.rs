@@ -8,9 +8,7 @@
 
 use ark_bn254::G1Projective;
 use ark_ec::CurveGroup;
-use ark_ff::{Field, Zero};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
-use rayon::prelude::*;
+use ark_ff::Zero;
 use vouch_core::points::{Fr, G1Affine};
 
 use crate::chunks;
@@ -40,10 +38,10 @@ impl Prover {
         if symbols > points {
             return Err(Error::TooFewPoints { symbols, points });
         }
-        let rows: Vec<Vec<G1Affine>> =
-            (0..shape.chunk_length()).into_par_iter().map(|part| table_row(&shape, g1, part)).collect();
+        // One after the other: each uses all cores, and work within work would pile up on the stack of whoever waits.
+        let rows: Vec<Vec<G1Affine>> = (0..shape.chunk_length()).map(|part| table_row(&shape, g1, part)).collect();
         let column = |frequency: usize| rows.iter().map(|row| row[frequency]).collect::<Vec<_>>();
-        let tables = (0..2 * shape.threshold()).into_par_iter().map(|at| PreparedBases::new(&column(at))).collect();
+        let tables = (0..2 * shape.threshold()).map(|at| PreparedBases::new(&column(at))).collect();
         Ok(Self { shape, tables })
     }
 
@@ -53,7 +51,9 @@ impl Prover {
         if found != expected {
             return Err(chunks::Error::Coefficients { found, expected }.into());
         }
-        let by_coset = transform(self.quotient_sums(coefficients), shape.chunks(), shape.root());
+        let mut by_coset = self.quotient_sums(coefficients);
+        by_coset.resize(shape.chunks(), G1Projective::zero());
+        fast::fft_points(&mut by_coset);
         let by_coset = G1Projective::normalize_batch(&by_coset);
         Ok((0..shape.chunks()).map(|index| by_coset[shape.coset(index)]).collect())
     }
@@ -62,7 +62,6 @@ impl Prover {
     fn quotient_sums(&self, coefficients: &[Fr]) -> Vec<G1Projective> {
         let (threshold, length) = (self.shape.threshold(), self.shape.chunk_length());
         let rows: Vec<Vec<Fr>> = (0..length)
-            .into_par_iter()
             .map(|part| {
                 let mut row: Vec<Fr> = coefficients.iter().skip(part).step_by(length).copied().collect();
                 row.resize(2 * threshold, Fr::zero());
@@ -74,12 +73,8 @@ impl Prover {
             let scalars: Vec<Fr> = rows.iter().map(|row| row[frequency]).collect();
             bases.msm(&scalars)
         };
-        let products: Vec<G1Projective> = self.tables.par_iter().enumerate().map(product).collect();
-        let size = 2 * threshold;
-        let domain = Radix2EvaluationDomain::<Fr>::new(size).expect("at most twice as many as there are chunks");
-        let inverse = domain.group_gen_inv;
-        let mut sums = transform(products, size, inverse);
-        sums.par_iter_mut().for_each(|sum| *sum *= domain.size_inv);
+        let mut sums: Vec<G1Projective> = self.tables.iter().enumerate().map(product).collect();
+        fast::ifft_points(&mut sums);
         // The correlation starts at n / l - 1; h of the last m is empty.
         sums.drain(..threshold - 1);
         sums.truncate(threshold);
@@ -91,49 +86,10 @@ impl Prover {
 fn table_row(shape: &Shape, g1: &[G1Affine], part: usize) -> Vec<G1Affine> {
     let (threshold, length) = (shape.threshold(), shape.chunk_length());
     let powers = (0..threshold.saturating_sub(1)).rev().map(|b| G1Projective::from(g1[part + b * length]));
-    let size = 2 * threshold;
-    let domain = Radix2EvaluationDomain::<Fr>::new(size).expect("at most twice as many as there are chunks");
-    G1Projective::normalize_batch(&transform(powers.collect(), size, domain.group_gen))
-}
-
-/// The sums over m of `root`^(j m) points_m, for all j below `size`, a power of two; missing points are zero.
-fn transform(points: Vec<G1Projective>, size: usize, root: Fr) -> Vec<G1Projective> {
-    let mut points = points;
-    points.resize(size, G1Projective::zero());
-    permute(&mut points);
-    let mut half = 1;
-    while half < size {
-        let step = root.pow([(size / (2 * half)) as u64]);
-        let twiddles: Vec<Fr> =
-            std::iter::successors(Some(Fr::ONE), |twiddle| Some(*twiddle * step)).take(half).collect();
-        let butterfly = |(low, high, twiddle): (&mut G1Projective, &mut G1Projective, &Fr)| {
-            if high.is_zero() {
-                *high = *low;
-                return;
-            }
-            let moved = if *twiddle == Fr::ONE { *high } else { *high * twiddle };
-            (*low, *high) = (*low + moved, *low - moved);
-        };
-        points.par_chunks_mut(2 * half).for_each(|block| {
-            let (low, high) = block.split_at_mut(half);
-            low.par_iter_mut()
-                .zip(high)
-                .zip(&twiddles)
-                .for_each(|((low, high), twiddle)| butterfly((low, high, twiddle)));
-        });
-        half *= 2;
-    }
-    points
-}
-
-fn permute(points: &mut [G1Projective]) {
-    let count = points.len();
-    for index in 0..count {
-        let other = crate::shape::reverse_bits(index, count);
-        if index < other {
-            points.swap(index, other);
-        }
-    }
+    let mut row: Vec<G1Projective> = powers.collect();
+    row.resize(2 * threshold, G1Projective::zero());
+    fast::fft_points(&mut row);
+    G1Projective::normalize_batch(&row)
 }
 
 /// [q(t)] by long division and a plain sum: what [`Prover`] is held against.
