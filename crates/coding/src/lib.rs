@@ -2,7 +2,10 @@
 //!
 //! Reading order: [`codec`] (payload, encoded payload, blob), [`domain`] (a blob as a polynomial), [`srs`] (the points
 //! that commitments are made of), [`kzg`] (commit, open, verify), [`data`] (what a batch header says of its data and how
-//! an executor checks it), [`vectors`] (this build against golden files). The formats are EigenDA's, byte for byte.
+//! an executor checks it). For the availability network: [`powers`] (all points of an SRS, the three commitments of a
+//! blob), [`shape`] (how a blob is cut), [`chunks`] (cut and restore), [`proofs`] (a proof for each chunk), [`frame`] (both as
+//! bytes), [`verify`], [`assignment`] (who stores what). Below all of it [`fast`] (sums and transforms), beside it [`vectors`]
+//! (this build against golden files). The formats are EigenDA's, byte for byte.
 //!
 //! ```
 //! use vouch_coding::{Srs, srs::DevelopmentSrs};

@@ -22,12 +22,14 @@ fn section_of(name: &str) -> Check {
 fn the_originals_pass() {
     let Some(folder) = originals() else { return };
     let reports = check_dir(&folder, &[]).unwrap();
-    for name in ["codec.json", "points.json", "commitments.json"] {
+    for name in ["codec.json", "points.json", "commitments.json", "assignments.json"] {
         let report = reports.iter().find(|report| report.section == name).unwrap();
         assert!(report.cases >= 10, "{report:?}");
     }
-    let unknown = reports.iter().find(|report| report.section == "frames.json").unwrap();
-    assert_eq!((unknown.cases, unknown.skipped.len()), (0, 1));
+    let frames = reports.iter().find(|report| report.section == "frames.json").unwrap();
+    assert!(frames.cases >= 8 && frames.skipped.is_empty(), "{frames:?}");
+    let unknown = reports.iter().find(|report| report.section == "hashes.json").unwrap();
+    assert_eq!((unknown.cases, unknown.skipped.len()), (0, 1), "another crate's");
 }
 
 /// Changes the middle digit of every checked value, one at a time; each change alone must be noticed.
@@ -99,6 +101,38 @@ fn every_changed_point_is_noticed() {
 #[test]
 fn every_changed_commitment_is_noticed() {
     check_every_change("commitments.json", |file| keep(file, "blobs", 3));
+}
+
+/// The first bundle, frame and hash of the smallest blob; all of them would take minutes.
+#[test]
+fn a_changed_frame_is_noticed() {
+    let Some(folder) = originals() else { return };
+    let mut file: Value = serde_json::from_str(&read(&folder.join("frames.json")).unwrap()).unwrap();
+    keep(&mut file, "sets", 1);
+    file["sets"][0]["blobs"].as_array_mut().unwrap().truncate(1);
+    let check = |file: &Value| section_of("frames.json")(&file.to_string(), &folder);
+    check(&file).unwrap();
+    for value in ["frames/1", "bundle_of_frames_3_4_5/hex", "keccak256_of_all_proofs", "chunk_length"] {
+        let mut changed = file.clone();
+        change(changed.pointer_mut(&format!("/sets/0/blobs/0/{value}")).unwrap());
+        assert!(check(&changed).is_err(), "{value}");
+    }
+}
+
+/// Another stake or limit need not change a share; the shares themselves are all checked.
+#[test]
+fn every_changed_share_is_noticed() {
+    let Some(folder) = originals() else { return };
+    let mut file: Value = serde_json::from_str(&read(&folder.join("assignments.json")).unwrap()).unwrap();
+    keep(&mut file, "cases", 2);
+    let check = |file: &Value| section_of("assignments.json")(&file.to_string(), &folder);
+    check(&file).unwrap();
+    let shares = |case: usize| values(&file["cases"][case]["assignments"], format!("/cases/{case}/assignments"));
+    for pointer in [0, 1].into_iter().flat_map(shares) {
+        let mut changed = file.clone();
+        change(changed.pointer_mut(&pointer).unwrap());
+        assert!(check(&changed).is_err(), "{pointer}");
+    }
 }
 
 #[test]
