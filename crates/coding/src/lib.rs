@@ -19,6 +19,7 @@
 pub mod codec;
 pub mod data;
 pub mod domain;
+pub mod fast;
 mod fixed_bases;
 pub mod kzg;
 pub mod srs;

@@ -1,0 +1,170 @@
+//! Additions of many pairs of affine points that share one inversion (Montgomery's trick), eight lanes by four groups.
+//!
+//! A slope needs the inverse of the difference of two `x`. All differences of a batch are multiplied together, the product
+//! is inverted, and walking back takes each inverse out of it. One difference of zero spoils the whole product, so it is
+//! found there and the batch is refused: pairs of equal, opposite or infinite points go another way.
+
+use std::arch::x86_64::*;
+
+use ark_bn254::Fq;
+use ark_ff::Field;
+
+use super::lanes::Lanes;
+use super::modulus::{Fp, Modulus};
+use super::point::{Point, gather_x, gather_y, lanes_from_ark, lanes_to_ark, rows, write};
+
+/// Groups of eight lanes that are worked on stage by stage: a product takes longer to arrive than to issue.
+const STAGE: usize = 4;
+/// Pairs are taken by this many.
+pub(super) const STRIDE: usize = 8 * STAGE;
+/// Pairs that share one inversion: enough that it costs little, few enough that operands stay in the second cache.
+pub(super) const BATCH: usize = 2_048;
+
+/// What to add: entry by entry two operands and where the sum goes. Operands are `index << 1 | negative`.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a> {
+    pub(super) left: &'a [u32],
+    pub(super) right: &'a [u32],
+    pub(super) target: &'a [u32],
+}
+
+/// Room for the running products of one batch.
+#[derive(Debug, Default)]
+pub(in crate::fast) struct Scratch {
+    products: Vec<Lanes<Fp, 2>>,
+}
+
+/// Adds each pair of a batch, whose length is a multiple of [`STRIDE`]. False, with nothing written, where a pair has equal
+/// `x`.
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], scratch: &mut Scratch) -> bool {
+    debug_assert!(batch.left.len().is_multiple_of(STRIDE), "batches are filled up");
+    let mut running = [Lanes::<Fp, 1>::constant(Fp::ONE).widen::<2>(); STAGE];
+    scratch.products.clear();
+    for at in (0..batch.left.len()).step_by(STRIDE) {
+        for (group, running) in running.iter_mut().enumerate() {
+            let at = at + 8 * group;
+            let left = gather_x(&operands(points, &batch.left[at..at + 8]));
+            let right = gather_x(&operands(points, &batch.right[at..at + 8]));
+            scratch.products.push(*running);
+            *running = running.mul(&right.sub::<3, 6>(&left));
+        }
+    }
+    let Some(mut inverses) = invert_each(&running) else { return false };
+    for at in (0..batch.left.len()).step_by(STRIDE).rev() {
+        add_stage(points, batch, at, &mut inverses, &scratch.products[at / 8..], out);
+    }
+    true
+}
+
+/// The sums of the pairs from `at` on. `inverses` are of the products up to and with these pairs, and afterwards without.
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+fn add_stage(
+    points: &[Point],
+    batch: Batch<'_>,
+    at: usize,
+    inverses: &mut [Lanes<Fp, 2>; STAGE],
+    products: &[Lanes<Fp, 2>],
+    out: &mut [Point],
+) {
+    let zero = Lanes::<Fp, 1>::constant([0; 5]);
+    let (mut left, mut right) = ([zero.widen::<3>(); STAGE], [zero.widen::<3>(); STAGE]);
+    let mut slope = [zero.widen::<2>(); STAGE];
+    for group in 0..STAGE {
+        let at = at + 8 * group;
+        left[group] = gather_x(&operands(points, &batch.left[at..at + 8]));
+        right[group] = gather_x(&operands(points, &batch.right[at..at + 8]));
+    }
+    for group in 0..STAGE {
+        slope[group] = inverses[group].mul(&products[group]);
+    }
+    for group in 0..STAGE {
+        inverses[group] = inverses[group].mul(&right[group].sub::<3, 6>(&left[group]));
+    }
+    let mut left_y = [zero.widen::<3>().negate_where::<6>(0); STAGE];
+    let mut rise = [zero.widen::<12>(); STAGE];
+    for group in 0..STAGE {
+        let at = at + 8 * group;
+        let (left, right) = (&batch.left[at..at + 8], &batch.right[at..at + 8]);
+        left_y[group] = gather_y(&operands(points, left)).negate_where(negatives(left));
+        let right_y = gather_y(&operands(points, right)).negate_where::<6>(negatives(right));
+        rise[group] = right_y.minus(&left_y[group]).carry();
+    }
+    for group in 0..STAGE {
+        slope[group] = slope[group].mul(&rise[group]);
+    }
+    let mut square = slope;
+    for square in &mut square {
+        *square = square.square();
+    }
+    let mut x = left;
+    for group in 0..STAGE {
+        let rest = square[group].raw().minus::<3, 5>(&left[group].raw());
+        x[group] = rest.minus::<3, 8>(&right[group].raw()).reduce();
+    }
+    let mut fall = square;
+    for group in 0..STAGE {
+        fall[group] = slope[group].mul(&left[group].sub::<3, 6>(&x[group]));
+    }
+    for group in 0..STAGE {
+        let y = fall[group].raw().minus::<6, 8>(&left_y[group]).reduce();
+        let targets = &batch.target[at + 8 * group..at + 8 * group + 8];
+        for (target, row) in targets.iter().zip(rows(&x[group], &y)) {
+            write(&mut out[*target as usize], row);
+        }
+    }
+}
+
+#[inline]
+fn operands<'a>(points: &'a [Point], entries: &[u32]) -> [&'a Point; 8] {
+    let mut operands = [&points[0]; 8];
+    for (operand, entry) in operands.iter_mut().zip(entries) {
+        *operand = &points[(entry >> 1) as usize];
+    }
+    operands
+}
+
+/// The lanes whose entry is negative.
+#[inline]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+fn negatives(entries: &[u32]) -> __mmask8 {
+    let mut mask = 0;
+    for (lane, entry) in entries.iter().enumerate() {
+        mask |= ((entry & 1) as u8) << lane;
+    }
+    mask
+}
+
+/// The inverse of each group, or none where a lane of one is zero.
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+fn invert_each(groups: &[Lanes<Fp, 2>; STAGE]) -> Option<[Lanes<Fp, 2>; STAGE]> {
+    let mut before = *groups;
+    for group in 1..STAGE {
+        before[group] = before[group - 1].mul(&groups[group]);
+    }
+    let mut inverse = invert(&before[STAGE - 1])?;
+    let mut inverses = *groups;
+    for group in (1..STAGE).rev() {
+        inverses[group] = inverse.mul(&before[group - 1]);
+        inverse = inverse.mul(&groups[group]);
+    }
+    inverses[0] = inverse;
+    Some(inverses)
+}
+
+/// The inverse of each lane through one scalar inversion, or none where a lane is zero.
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+fn invert(lanes: &Lanes<Fp, 2>) -> Option<Lanes<Fp, 2>> {
+    let mut numbers = lanes_to_ark(lanes);
+    let mut before = [Fq::ONE; 8];
+    for lane in 1..8 {
+        before[lane] = before[lane - 1] * numbers[lane - 1];
+    }
+    let mut inverse = (before[7] * numbers[7]).inverse()?;
+    for lane in (0..8).rev() {
+        let own = inverse * before[lane];
+        inverse *= numbers[lane];
+        numbers[lane] = own;
+    }
+    Some(lanes_from_ark(&numbers))
+}
