@@ -15,6 +15,7 @@
 
 mod buckets;
 mod engine;
+mod fft;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector loads and stores, and calls that need the instructions which were detected")]
 mod ifma;
@@ -26,6 +27,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, VariableBaseMSM};
 
 use self::engine::Engine;
+pub use self::fft::{fft, ifft};
 #[cfg(target_arch = "x86_64")]
 use self::ifma::Ifma;
 use self::portable::Portable;

@@ -3,6 +3,7 @@
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field, PrimeField, Zero};
+use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use proptest::prelude::*;
 
 use super::*;
@@ -110,6 +111,50 @@ fn scalars_at_the_edges_split_into_digits() {
     check(&unrelated(edges.len(), 14), &edges);
     let half = Fr::from_le_bytes_mod_order(&[0x88; 32]);
     check(&unrelated(200, 15), &[half; 200]);
+}
+
+/// Both directions give arkworks' numbers, and the inverse undoes the transform.
+fn check_fft(values: &[Fr]) {
+    let domain = Radix2EvaluationDomain::<Fr>::new(values.len()).unwrap();
+    let (mut there, mut back) = (values.to_vec(), values.to_vec());
+    fft(&mut there);
+    assert_eq!(there, domain.fft(values), "of {} numbers", values.len());
+    ifft(&mut back);
+    assert_eq!(back, domain.ifft(values), "back, of {} numbers", values.len());
+    ifft(&mut there);
+    assert_eq!(there, values);
+}
+
+#[test]
+fn transforms_agree_at_every_size() {
+    let values = scalars(1 << 17, 16);
+    for log in 0..=17 {
+        check_fft(&values[..1 << log]);
+    }
+}
+
+#[test]
+fn transforms_agree_at_the_edges_of_the_field() {
+    for log in [6, 7, 12, 13] {
+        for value in [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(1u64 << 52), -Fr::from(1u64 << 52)] {
+            check_fft(&vec![value; 1 << log]);
+            let mut one = vec![Fr::ZERO; 1 << log];
+            one[5] = value;
+            check_fft(&one);
+            check_fft(&(0..1usize << log).map(|index| if index & 1 == 0 { value } else { -value }).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn the_largest_transform_agrees() {
+    check_fft(&scalars(1 << 22, 17));
+}
+
+#[test]
+#[should_panic(expected = "a transform takes")]
+fn a_size_that_is_no_power_of_two_is_refused() {
+    fft(&mut [Fr::ONE; 3]);
 }
 
 /// One of few points or scalars, so that equal, opposite and missing ones meet.

@@ -4,16 +4,14 @@
 //! operation states by a constant that the compiler checks what it asks of its operands. Two facts carry everything:
 //! - five limbs of 52 bits hold anything below `84p`, and multiply-adds read 52 bits of a limb, so limbs are brought
 //!   below 2^52 (`Raw::carry`) before they are multiplied;
-//! - a product of operands below `a * p` and `b * p` is below `(a * b / 84 + 0.55 + 1) * p`: the quotient by 2^260,
-//!   what folding the four low limbs adds, and one last Montgomery step. It is below `2p` where `a * b <= 36`.
+//! - a product of operands below `a * p` and `b * p` is below `(a * b / 84 + f + 1) * p`: the quotient by 2^260, what
+//!   folding the four low limbs adds (`f`, about a half), and one last Montgomery step. It is below `2p` where `a * b` is at
+//!   most 40 for the field of coordinates and 48 for that of scalars (`product_max`).
 
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::modulus::{BOUND_MAX, LIMB_BITS, LIMBS, Modulus, folds_are_small, multiple};
-
-/// The largest product of the bounds of two factors.
-const PRODUCT_MAX: u64 = 36;
+use super::modulus::{BOUND_MAX, LIMB_BITS, LIMBS, Modulus, multiple, product_max};
 
 /// Eight residues, each below `B * p`, limbs below 2^52.
 #[derive(Clone, Copy, Debug)]
@@ -146,14 +144,14 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     #[inline]
     #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
     pub(super) fn mul<const C: u64>(&self, other: &Lanes<M, C>) -> Lanes<M, 2> {
-        const { assert!(B * C <= PRODUCT_MAX && folds_are_small::<M>(), "the product would reach 2p") };
+        const { assert!(B * C <= product_max::<M>(), "the product would reach 2p") };
         Lanes::new(product::<M>(&self.limbs, &other.limbs))
     }
 
     #[inline]
     #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
     pub(super) fn square(&self) -> Lanes<M, 2> {
-        const { assert!(B * B <= PRODUCT_MAX && folds_are_small::<M>(), "the square would reach 2p") };
+        const { assert!(B * B <= product_max::<M>(), "the square would reach 2p") };
         Lanes::new(squared::<M>(&self.limbs))
     }
 
@@ -223,6 +221,25 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
             }
         }
         Lanes::new(limbs)
+    }
+
+    /// Each lane below `p`, by its quotient by `p`. The quotient is taken from the highest limb: it is right or one too small,
+    /// since the constant errs by less than one in 5,000 and quotients are below 84.
+    #[inline]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    pub(super) fn reduce_fully(&self) -> Lanes<M, 1> {
+        let top = _mm512_srli_epi64::<6>(self.limbs[LIMBS - 1]);
+        let quotient =
+            _mm512_madd52hi_epu64(_mm512_setzero_si512(), top, _mm512_set1_epi64(const { M::QUOTIENT as i64 }));
+        let zero = _mm512_setzero_si512();
+        let mut limbs = self.limbs;
+        for (index, p) in broadcast(M::P).into_iter().enumerate() {
+            limbs[index] = _mm512_sub_epi64(limbs[index], _mm512_madd52lo_epu64(zero, quotient, p));
+            if let Some(next) = limbs.get_mut(index + 1) {
+                *next = _mm512_sub_epi64(*next, _mm512_madd52hi_epu64(zero, quotient, p));
+            }
+        }
+        Lanes::<M, 2>::new(carried(limbs)).canonical()
     }
 
     /// Limbs as words of 64 bits; the bound says that four words hold the value (2^256 is over `5p`).
@@ -340,4 +357,16 @@ pub(super) fn load_halves(low: &[u64; 4], high: &[u64; 4]) -> __m512i {
     // SAFETY: each reference is to 32 bytes, and these loads ask for no alignment.
     let (low, high) = unsafe { (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())) };
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+}
+
+/// Writes what [`load_halves`] reads.
+#[inline]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+pub(super) fn store_halves(low: &mut [u64; 4], high: &mut [u64; 4], vector: __m512i) {
+    let (first, second) = (_mm512_castsi512_si256(vector), _mm512_extracti64x4_epi64::<1>(vector));
+    // SAFETY: each reference is to 32 bytes of our own, and these stores ask for no alignment.
+    unsafe {
+        _mm256_storeu_si256(low.as_mut_ptr().cast(), first);
+        _mm256_storeu_si256(high.as_mut_ptr().cast(), second);
+    }
 }

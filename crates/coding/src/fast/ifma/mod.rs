@@ -4,6 +4,7 @@
 //! the only way in from outside is an [`Ifma`], which exists only where the processor has them.
 
 mod affine;
+pub(super) mod fft;
 mod lanes;
 mod modulus;
 mod point;

@@ -30,6 +30,8 @@ pub(super) trait Modulus: Copy + Send + Sync + 'static {
     const FROM_ARK: [u64; LIMBS] = limbs(shifted(Self::WORDS, 264));
     /// Times this, a number takes arkworks' form again.
     const TO_ARK: [u64; LIMBS] = limbs(shifted(Self::WORDS, 256));
+    /// `2^58` divided by `p / 2^208`: what finds the quotient by `p` from the highest limb.
+    const QUOTIENT: u64 = (1 << 58) / (Self::P[LIMBS - 1] + 1);
     /// The multiples of `p` that bring a value under `2^257` below `3p`, by its bits from 254 upwards.
     const REDUCTIONS: [[u64; 8]; LIMBS] = reductions(Self::WORDS);
 }
@@ -77,9 +79,11 @@ pub(super) const fn multiple(p: [u64; LIMBS], factor: u64) -> [u64; LIMBS] {
     product
 }
 
-/// Whether folding twice adds less than `0.55p`, which the bound of a product rests on (see [`super::lanes`]).
-pub(super) const fn folds_are_small<M: Modulus>() -> bool {
-    20 * (M::FOLD_ONE[LIMBS - 1] + M::FOLD_TWO[LIMBS - 1] + 2) < 11 * M::P[LIMBS - 1]
+/// The largest product of the bounds of two factors whose product stays below `2p` (see [`super::lanes`]): what folding
+/// and the last step leave of it, in thousandths rounded against us.
+pub(super) const fn product_max<M: Modulus>() -> u64 {
+    let folds = 1_000 * (M::FOLD_ONE[LIMBS - 1] + M::FOLD_TWO[LIMBS - 1] + 2) / M::P[LIMBS - 1] + 1;
+    (1_000 - folds) * BOUND_MAX / 1_000
 }
 
 /// `2^exponent mod p`.

@@ -85,6 +85,8 @@ fn check<F: Reference>(left: [[u64; 4]; 8], right: [[u64; 4]; 8]) {
     assert_eq!(negated, std::array::from_fn(|lane| if 0b1010_0110 >> lane & 1 == 1 { -x[lane] } else { x[lane] }));
     let many = sum.add::<10, 20>(&sum).add::<10, 36>(&sum);
     let three = values::<F, 2>(&many.mul(&b.canonical()));
+    assert_eq!(values::<F, 1>(&many.reduce_fully()), zip(x, y, |x, y| (x + y).double() + x + y));
+    assert!(many.reduce_fully().to_words().iter().all(|words| BigInt(*words) < F::MODULUS));
     assert_eq!(three, zip(x, y, |x, y| (x + y).double() * y + (x + y) * y));
 }
 
