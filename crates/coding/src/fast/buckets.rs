@@ -91,7 +91,7 @@ fn split_block(scalars: &[Fr], bits: usize, windows: usize) -> Vec<i16> {
 }
 
 /// `count` bits of a number from bit `from` on, zeros above its end.
-fn bits_at(words: &[u64; 4], from: usize, count: usize) -> u64 {
+pub(super) fn bits_at(words: &[u64; 4], from: usize, count: usize) -> u64 {
     let (word, shift) = (from / 64, from % 64);
     let low = words.get(word).map_or(0, |word| word >> shift);
     let high = if shift == 0 { 0 } else { words.get(word + 1).map_or(0, |word| word << (64 - shift)) };
@@ -245,9 +245,10 @@ impl<E: Engine> Tree<E> {
         grow(&mut self.sums, end as usize);
         for (bounds, span) in starts.windows(2).zip(&self.spans) {
             let bucket = &entries[bounds[0] as usize..bounds[1] as usize];
-            for (pair, target) in bucket.chunks_exact(2).zip(span.start..) {
-                self.pairs.push(pair[0], pair[1], target);
-            }
+            let pairs = bucket.chunks_exact(2);
+            self.pairs.target.extend(span.start..span.start + pairs.len() as u32);
+            self.pairs.left.extend(pairs.clone().map(|pair| pair[0]));
+            self.pairs.right.extend(pairs.map(|pair| pair[1]));
             if let [last] = bucket.chunks_exact(2).remainder() {
                 let base = &bases[(last >> 1) as usize];
                 self.sums[(span.start + span.count - 1) as usize] =
@@ -267,9 +268,9 @@ impl<E: Engine> Tree<E> {
         for span in &mut self.spans {
             let (from, count) = (span.start, span.count);
             *span = Span { start: end, count: count.div_ceil(2), ..*span };
-            for pair in 0..count / 2 {
-                self.pairs.push((from + 2 * pair) << 1, (from + 2 * pair + 1) << 1, end + pair);
-            }
+            self.pairs.target.extend(end..end + count / 2);
+            self.pairs.left.extend((0..count / 2).map(|pair| (from + 2 * pair) << 1));
+            self.pairs.right.extend((0..count / 2).map(|pair| (from + 2 * pair + 1) << 1));
             end += span.count;
             if count % 2 == 1 {
                 self.next[end as usize - 1] = self.sums[(from + count - 1) as usize];

@@ -16,9 +16,11 @@
 mod buckets;
 mod engine;
 mod fft;
+mod glv;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector loads and stores, and calls that need the instructions which were detected")]
 mod ifma;
+mod points;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use self::engine::Engine;
 pub use self::fft::{fft, ifft};
 #[cfg(target_arch = "x86_64")]
 use self::ifma::Ifma;
+pub use self::points::{fft_points, ifft_points, multiply_many};
 use self::portable::Portable;
 
 /// Below this many bases arkworks' own method is no slower.

@@ -157,6 +157,79 @@ fn a_size_that_is_no_power_of_two_is_refused() {
     fft(&mut [Fr::ONE; 3]);
 }
 
+/// Both paths give the products that arkworks gives.
+fn check_products(points: &[G1Projective], scalars: &[Fr]) {
+    let expected: Vec<_> = points.iter().zip(scalars).map(|(point, scalar)| *point * scalar).collect();
+    assert_eq!(multiply_many(points, scalars), expected);
+    assert_eq!(points::portable(points, scalars), expected);
+}
+
+/// Points in coordinates that are not affine.
+fn jacobian(count: usize, seed: u64) -> Vec<G1Projective> {
+    unrelated(count, seed).into_iter().map(|point| point.into_group().double()).collect()
+}
+
+#[test]
+fn products_agree_at_every_count() {
+    let (points, scalars) = (jacobian(50, 18), scalars(50, 19));
+    for count in [0, 1, 7, 8, 9, 50] {
+        check_products(&points[..count], &scalars[..count]);
+    }
+}
+
+#[test]
+fn products_by_scalars_at_the_edges_agree() {
+    let mut edges: Vec<_> = (0..40u64).flat_map(|small| [Fr::from(small), -Fr::from(small)]).collect();
+    edges.extend((0..254).map(|bit| Fr::from(2u64).pow([bit])));
+    let lambda = <ark_bn254::g1::Config as ark_ec::scalar_mul::glv::GLVConfig>::LAMBDA;
+    edges.extend((0..40u64).flat_map(|small| [lambda * Fr::from(small), -lambda - Fr::from(small)]));
+    edges.extend((0..40u64).map(|small| Fr::from(small) / Fr::from(8u64) * (lambda + Fr::ONE)));
+    check_products(&jacobian(edges.len(), 20), &edges);
+    let mut points = jacobian(edges.len(), 21);
+    points.iter_mut().step_by(3).for_each(|point| *point = G1Projective::zero());
+    check_products(&points, &edges);
+}
+
+#[test]
+fn halves_of_a_scalar_give_it_again() {
+    let lambda = <ark_bn254::g1::Config as ark_ec::scalar_mul::glv::GLVConfig>::LAMBDA;
+    let value = |digits: [i8; glv::DIGITS]| {
+        digits.iter().rev().fold(Fr::ZERO, |value, digit| value * Fr::from(16u64) + Fr::from(*digit))
+    };
+    let mut all = scalars(2_000, 22);
+    all.extend([Fr::ZERO, Fr::ONE, -Fr::ONE, lambda, -lambda, Fr::ONE / Fr::from(2u64)]);
+    for scalar in all {
+        let glv::Halves([first, second]) = scalar.into();
+        assert_eq!(value(first) + value(second) * lambda, scalar);
+        assert!(first.iter().chain(&second).all(|digit| digit.unsigned_abs() <= 8));
+    }
+}
+
+#[test]
+fn transforms_of_points_agree_with_those_of_their_logarithms() {
+    let generator = G1Projective::from(G1Affine::generator());
+    for (log, finite) in [(0, 1), (1, 2), (2, 3), (5, 32), (7, 16), (7, 0)] {
+        let mut logarithms = scalars(1 << log, 23);
+        logarithms[finite..].fill(Fr::ZERO);
+        let mut points: Vec<_> = logarithms.iter().map(|logarithm| generator * logarithm).collect();
+        let before = points.clone();
+        fft(&mut logarithms);
+        fft_points(&mut points);
+        assert_eq!(points, logarithms.iter().map(|logarithm| generator * logarithm).collect::<Vec<_>>());
+        ifft_points(&mut points);
+        assert_eq!(points, before);
+    }
+}
+
+#[test]
+fn transforms_of_equal_points_cancel() {
+    let mut points = vec![jacobian(1, 24)[0]; 64];
+    let sum = points[0] * Fr::from(64u64);
+    fft_points(&mut points);
+    assert_eq!(points[0], sum);
+    assert!(points[1..].iter().all(|point| point.is_zero()));
+}
+
 /// One of few points or scalars, so that equal, opposite and missing ones meet.
 fn few() -> impl Strategy<Value = Vec<(i64, i64)>> {
     prop::collection::vec((-3..=3i64, -9..=9i64), 64..400)

@@ -4,12 +4,10 @@
 //! is inverted, and walking back takes each inverse out of it. One difference of zero spoils the whole product, so it is
 //! found there and the batch is refused: pairs of equal, opposite or infinite points go another way.
 
-use std::arch::x86_64::*;
-
 use ark_bn254::Fq;
 use ark_ff::Field;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, lowest_bits};
 use super::modulus::{Fp, Modulus};
 use super::point::{Point, gather_x, gather_y, lanes_from_ark, lanes_to_ark, rows, write};
 
@@ -36,7 +34,7 @@ pub(in crate::fast) struct Scratch {
 
 /// Adds each pair of a batch, whose length is a multiple of [`STRIDE`]. False, with nothing written, where a pair has equal
 /// `x`.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], scratch: &mut Scratch) -> bool {
     debug_assert!(batch.left.len().is_multiple_of(STRIDE), "batches are filled up");
     let mut running = [Lanes::<Fp, 1>::constant(Fp::ONE).widen::<2>(); STAGE];
@@ -44,8 +42,8 @@ pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], s
     for at in (0..batch.left.len()).step_by(STRIDE) {
         for (group, running) in running.iter_mut().enumerate() {
             let at = at + 8 * group;
-            let left = gather_x(&operands(points, &batch.left[at..at + 8]));
-            let right = gather_x(&operands(points, &batch.right[at..at + 8]));
+            let left = gather_x(&operands(points, eight(batch.left, at)));
+            let right = gather_x(&operands(points, eight(batch.right, at)));
             scratch.products.push(*running);
             *running = running.mul(&right.sub::<3, 6>(&left));
         }
@@ -58,7 +56,7 @@ pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], s
 }
 
 /// The sums of the pairs from `at` on. `inverses` are of the products up to and with these pairs, and afterwards without.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn add_stage(
     points: &[Point],
     batch: Batch<'_>,
@@ -72,8 +70,8 @@ fn add_stage(
     let mut slope = [zero.widen::<2>(); STAGE];
     for group in 0..STAGE {
         let at = at + 8 * group;
-        left[group] = gather_x(&operands(points, &batch.left[at..at + 8]));
-        right[group] = gather_x(&operands(points, &batch.right[at..at + 8]));
+        left[group] = gather_x(&operands(points, eight(batch.left, at)));
+        right[group] = gather_x(&operands(points, eight(batch.right, at)));
     }
     for group in 0..STAGE {
         slope[group] = inverses[group].mul(&products[group]);
@@ -85,9 +83,9 @@ fn add_stage(
     let mut rise = [zero.widen::<12>(); STAGE];
     for group in 0..STAGE {
         let at = at + 8 * group;
-        let (left, right) = (&batch.left[at..at + 8], &batch.right[at..at + 8]);
-        left_y[group] = gather_y(&operands(points, left)).negate_where(negatives(left));
-        let right_y = gather_y(&operands(points, right)).negate_where::<6>(negatives(right));
+        let (left, right) = (eight(batch.left, at), eight(batch.right, at));
+        left_y[group] = gather_y(&operands(points, left)).negate_where(lowest_bits(left));
+        let right_y = gather_y(&operands(points, right)).negate_where::<6>(lowest_bits(right));
         rise[group] = right_y.minus(&left_y[group]).carry();
     }
     for group in 0..STAGE {
@@ -108,15 +106,21 @@ fn add_stage(
     }
     for group in 0..STAGE {
         let y = fall[group].raw().minus::<6, 8>(&left_y[group]).reduce();
-        let targets = &batch.target[at + 8 * group..at + 8 * group + 8];
+        let targets = eight(batch.target, at + 8 * group);
         for (target, row) in targets.iter().zip(rows(&x[group], &y)) {
             write(&mut out[*target as usize], row);
         }
     }
 }
 
+/// The eight entries from `at` on.
 #[inline]
-fn operands<'a>(points: &'a [Point], entries: &[u32]) -> [&'a Point; 8] {
+fn eight(entries: &[u32], at: usize) -> &[u32; 8] {
+    entries[at..].first_chunk().expect("batches are filled up to whole groups")
+}
+
+#[inline]
+fn operands<'a>(points: &'a [Point], entries: &[u32; 8]) -> [&'a Point; 8] {
     let mut operands = [&points[0]; 8];
     for (operand, entry) in operands.iter_mut().zip(entries) {
         *operand = &points[(entry >> 1) as usize];
@@ -124,19 +128,8 @@ fn operands<'a>(points: &'a [Point], entries: &[u32]) -> [&'a Point; 8] {
     operands
 }
 
-/// The lanes whose entry is negative.
-#[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
-fn negatives(entries: &[u32]) -> __mmask8 {
-    let mut mask = 0;
-    for (lane, entry) in entries.iter().enumerate() {
-        mask |= ((entry & 1) as u8) << lane;
-    }
-    mask
-}
-
 /// The inverse of each group, or none where a lane of one is zero.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn invert_each(groups: &[Lanes<Fp, 2>; STAGE]) -> Option<[Lanes<Fp, 2>; STAGE]> {
     let mut before = *groups;
     for group in 1..STAGE {
@@ -153,7 +146,7 @@ fn invert_each(groups: &[Lanes<Fp, 2>; STAGE]) -> Option<[Lanes<Fp, 2>; STAGE]> 
 }
 
 /// The inverse of each lane through one scalar inversion, or none where a lane is zero.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn invert(lanes: &Lanes<Fp, 2>) -> Option<Lanes<Fp, 2>> {
     let mut numbers = lanes_to_ark(lanes);
     let mut before = [Fq::ONE; 8];

@@ -107,7 +107,7 @@ fn by_row_group(values: &mut [ArkFr], rows: usize) -> Vec<Vec<&mut [ArkFr]>> {
 }
 
 /// Transforms columns `from..from + 8` and multiplies by powers of the root; results lie row by row of eight.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn transform_columns(plan: &Plan, source: &[ArkFr], from: usize, out: &mut [ArkFr], buffer: &mut Vec<Grown>) {
     buffer.resize(plan.rows, Lanes::<Fr, 1>::constant([0; LIMBS]).widen());
     let shift = usize::BITS - plan.rows.trailing_zeros();
@@ -125,7 +125,7 @@ fn transform_columns(plan: &Plan, source: &[ArkFr], from: usize, out: &mut [ArkF
 }
 
 /// For each of eight columns from `from` on the fourth power of its power of the root, and its first four, scaled.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn step_powers(plan: &Plan, from: usize) -> (Lanes<Fr, 2>, [Lanes<Fr, 2>; 4]) {
     let mut words = [[0; 4]; 8];
     for (lane, words) in words.iter_mut().enumerate() {
@@ -145,7 +145,7 @@ fn packed(limbs: [u64; LIMBS]) -> [u64; 4] {
 }
 
 /// Transforms rows `from..from + 8` of what [`transform_columns`] wrote.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn transform_rows(plan: &Plan, source: &[ArkFr], from: usize, out: &mut [&mut [ArkFr]], buffer: &mut Vec<Grown>) {
     buffer.resize(plan.columns, Lanes::<Fr, 1>::constant([0; LIMBS]).widen());
     let shift = usize::BITS - plan.columns.trailing_zeros();
@@ -163,7 +163,7 @@ fn transform_rows(plan: &Plan, source: &[ArkFr], from: usize, out: &mut [&mut [A
 }
 
 /// The transform of numbers in bit-reversed order, lane by lane.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn transform(buffer: &mut [Grown], layers: &[Vec<[u64; LIMBS]>]) {
     let depth = buffer.len().trailing_zeros() as usize;
     if buffer.len() > BLOCK {
@@ -182,7 +182,7 @@ fn transform(buffer: &mut [Grown], layers: &[Vec<[u64; LIMBS]>]) {
 /// One layer of butterflies: `low + root * high` and `low - root * high`. The compiler does not see the bounds here: see
 /// [`GROWN`] for why they hold.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn combine(block: &mut [Grown], roots: &[[u64; LIMBS]], layer: usize) {
     let (low, high) = block.split_at_mut(block.len() / 2);
     let by_one = usize::from(layer < 3);
@@ -199,7 +199,7 @@ fn combine(block: &mut [Grown], roots: &[[u64; LIMBS]], layer: usize) {
 
 /// Eight numbers that lie together.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn read<const B: u64>(numbers: &[ArkFr]) -> Lanes<Fr, B> {
     let row = |index: usize| load_halves(&numbers[index].0.0, &numbers[index + 4].0.0);
     Lanes::unpack(&transpose([row(0), row(1), row(2), row(3)]))
@@ -207,7 +207,7 @@ fn read<const B: u64>(numbers: &[ArkFr]) -> Lanes<Fr, B> {
 
 /// Eight numbers, each eight after the last.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn read_strided<const B: u64>(numbers: &[ArkFr]) -> Lanes<Fr, B> {
     let row = |index: usize| load_halves(&numbers[8 * index].0.0, &numbers[8 * (index + 4)].0.0);
     Lanes::unpack(&transpose([row(0), row(1), row(2), row(3)]))
@@ -215,7 +215,7 @@ fn read_strided<const B: u64>(numbers: &[ArkFr]) -> Lanes<Fr, B> {
 
 /// Writes eight numbers that lie together.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn write(lanes: &Lanes<Fr, 2>, numbers: &mut [ArkFr]) {
     let (low, high) = numbers.split_at_mut(4);
     for (row, (low, high)) in transpose(lanes.pack()).into_iter().zip(low.iter_mut().zip(high)) {

@@ -31,7 +31,7 @@ pub(super) struct Raw<M, const B: u64> {
 pub(super) type Words = [__m512i; 4];
 
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn broadcast(limbs: [u64; LIMBS]) -> [__m512i; LIMBS] {
     let mut out = [_mm512_setzero_si512(); LIMBS];
     for (out, limb) in out.iter_mut().zip(limbs) {
@@ -42,7 +42,7 @@ fn broadcast(limbs: [u64; LIMBS]) -> [__m512i; LIMBS] {
 
 /// Brings all limbs but the highest below 2^52; carries are signed.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn carried(mut limbs: [__m512i; LIMBS]) -> [__m512i; LIMBS] {
     let mask = _mm512_set1_epi64((1 << LIMB_BITS) - 1);
     for index in 0..LIMBS - 1 {
@@ -54,7 +54,7 @@ fn carried(mut limbs: [__m512i; LIMBS]) -> [__m512i; LIMBS] {
 
 /// Adds `factor * constant`, whose lowest limb has the weight of `columns[at]`.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn multiply_add(columns: &mut [__m512i; 2 * LIMBS], at: usize, factor: __m512i, constant: &[u64; LIMBS]) {
     for (index, limb) in constant.iter().enumerate() {
         let limb = _mm512_set1_epi64(*limb as i64);
@@ -66,7 +66,7 @@ fn multiply_add(columns: &mut [__m512i; 2 * LIMBS], at: usize, factor: __m512i, 
 /// The columns of a product divided by 2^260 modulo `p`: two limbs at a time are folded into the next ones by the inverse
 /// powers of two, and the fifth goes by a Montgomery step.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn divided<M: Modulus>(mut columns: [__m512i; 2 * LIMBS]) -> [__m512i; LIMBS] {
     for low in [0, 2] {
         columns[low + 1] = _mm512_add_epi64(columns[low + 1], _mm512_srli_epi64::<LIMB_BITS>(columns[low]));
@@ -82,7 +82,7 @@ fn divided<M: Modulus>(mut columns: [__m512i; 2 * LIMBS]) -> [__m512i; LIMBS] {
     carried([columns[5], columns[6], columns[7], columns[8], columns[9]])
 }
 
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn product<M: Modulus>(left: &[__m512i; LIMBS], right: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
     let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
     for i in 0..LIMBS {
@@ -95,7 +95,7 @@ fn product<M: Modulus>(left: &[__m512i; LIMBS], right: &[__m512i; LIMBS]) -> [__
 }
 
 /// As [`product`] of a number with itself: products of different limbs are taken once and doubled.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn squared<M: Modulus>(value: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
     let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
     for i in 0..LIMBS {
@@ -122,7 +122,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 
     /// One constant below `p` in all lanes.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn constant(limbs: [u64; LIMBS]) -> Self {
         Self::new(broadcast(limbs))
     }
@@ -142,21 +142,21 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     }
 
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn mul<const C: u64>(&self, other: &Lanes<M, C>) -> Lanes<M, 2> {
         const { assert!(B * C <= product_max::<M>(), "the product would reach 2p") };
         Lanes::new(product::<M>(&self.limbs, &other.limbs))
     }
 
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn square(&self) -> Lanes<M, 2> {
         const { assert!(B * B <= product_max::<M>(), "the square would reach 2p") };
         Lanes::new(squared::<M>(&self.limbs))
     }
 
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn add<const C: u64, const D: u64>(&self, other: &Lanes<M, C>) -> Lanes<M, D> {
         const { assert!(B + C <= D, "the sum would exceed its bound") };
         let mut limbs = self.limbs;
@@ -168,7 +168,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 
     /// `self - other + C * p`, carried.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn sub<const C: u64, const D: u64>(&self, other: &Lanes<M, C>) -> Lanes<M, D> {
         self.raw().minus::<C, D>(&other.raw()).carry()
     }
@@ -181,7 +181,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 
     /// The negative of the lanes that `mask` names, and the others, both with `B * p` added.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn negate_where<const D: u64>(&self, mask: __mmask8) -> Raw<M, D> {
         const { assert!(2 * B <= D, "the negative would exceed its bound") };
         let offset = broadcast(const { multiple(M::P, B) });
@@ -195,7 +195,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 
     /// The lanes of `other` that `mask` names, of `self` elsewhere.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn blend(&self, mask: __mmask8, other: &Self) -> Self {
         let mut limbs = self.limbs;
         for (limb, other) in limbs.iter_mut().zip(other.limbs) {
@@ -205,7 +205,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     }
 
     /// Each lane below `p`. Slow: one conditional subtraction for every `p` of the bound.
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn canonical(&self) -> Lanes<M, 1> {
         let p = broadcast(M::P);
         let mut limbs = self.limbs;
@@ -226,7 +226,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     /// Each lane below `p`, by its quotient by `p`. The quotient is taken from the highest limb: it is right or one too small,
     /// since the constant errs by less than one in 5,000 and quotients are below 84.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn reduce_fully(&self) -> Lanes<M, 1> {
         let top = _mm512_srli_epi64::<6>(self.limbs[LIMBS - 1]);
         let quotient =
@@ -242,9 +242,18 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
         Lanes::<M, 2>::new(carried(limbs)).canonical()
     }
 
+    /// The lanes that are multiples of `p`.
+    #[inline]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
+    pub(super) fn zeros(&self) -> __mmask8 {
+        let [a, b, c, d, e] = self.reduce_fully().limbs;
+        let any = _mm512_or_si512(_mm512_or_si512(a, b), _mm512_or_si512(_mm512_or_si512(c, d), e));
+        _mm512_testn_epi64_mask(any, any)
+    }
+
     /// Limbs as words of 64 bits; the bound says that four words hold the value (2^256 is over `5p`).
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn pack(&self) -> Words {
         const { assert!(B <= 5, "four words hold less than 6p") };
         let [a, b, c, d, e] = self.limbs;
@@ -258,7 +267,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 
     /// Words of 64 bits as limbs; the caller answers for the bound, as in [`Lanes::assume`].
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn unpack(words: &Words) -> Self {
         let mask = _mm512_set1_epi64((1 << LIMB_BITS) - 1);
         let [a, b, c, d] = *words;
@@ -272,7 +281,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     }
 
     /// Eight numbers of four words each, lane by lane; the caller answers for the bound.
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn from_words(numbers: &[[u64; 4]; 8]) -> Self {
         let mut words = [_mm512_setzero_si512(); 4];
         for (index, word) in words.iter_mut().enumerate() {
@@ -282,7 +291,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
     }
 
     /// Each lane as four words.
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn to_words(self) -> [[u64; 4]; 8] {
         let mut numbers = [[0; 4]; 8];
         for (index, word) in self.pack().iter().enumerate() {
@@ -299,7 +308,7 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
 impl<M: Modulus, const B: u64> Raw<M, B> {
     /// `self - other + C * p`.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn minus<const C: u64, const D: u64>(&self, other: &Raw<M, C>) -> Raw<M, D> {
         const { assert!(B + C <= D && D <= BOUND_MAX, "the difference would exceed its bound") };
         let offset = broadcast(const { multiple(M::P, C) });
@@ -311,7 +320,7 @@ impl<M: Modulus, const B: u64> Raw<M, B> {
     }
 
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn carry(&self) -> Lanes<M, B> {
         Lanes::new(carried(self.limbs))
     }
@@ -321,7 +330,7 @@ impl<M: Modulus, const B: u64> Raw<M, B> {
     /// The highest limb is read before the carries are done, so it errs by a few units of 2^208. That cannot make a
     /// difference negative: below `2^254` nothing is subtracted, and elsewhere the constants leave a larger rest.
     #[inline]
-    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+    #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn reduce(&self) -> Lanes<M, 3> {
         const { assert!(B <= 10, "eight steps of 2^254 reach a little over 10p") };
         let top = _mm512_max_epi64(self.limbs[LIMBS - 1], _mm512_setzero_si512());
@@ -336,7 +345,7 @@ impl<M: Modulus, const B: u64> Raw<M, B> {
 
 /// Eight words as a vector.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn load(words: &[u64; 8]) -> __m512i {
     // SAFETY: the reference is to 64 bytes, and this load asks for no alignment.
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
@@ -344,7 +353,7 @@ pub(super) fn load(words: &[u64; 8]) -> __m512i {
 
 /// A vector as eight words.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn store(words: &mut [u64; 8], vector: __m512i) {
     // SAFETY: the reference is to 64 bytes of our own, and this store asks for no alignment.
     unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), vector) }
@@ -352,16 +361,25 @@ pub(super) fn store(words: &mut [u64; 8], vector: __m512i) {
 
 /// Two numbers of four words, one after the other.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn load_halves(low: &[u64; 4], high: &[u64; 4]) -> __m512i {
     // SAFETY: each reference is to 32 bytes, and these loads ask for no alignment.
     let (low, high) = unsafe { (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())) };
     _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
 }
 
+/// The lowest bit of each of eight words of 32 bits.
+#[inline]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
+pub(super) fn lowest_bits(words: &[u32; 8]) -> __mmask8 {
+    // SAFETY: the reference is to 32 bytes, and this load asks for no alignment.
+    let words = unsafe { _mm256_loadu_si256(words.as_ptr().cast()) };
+    _mm256_test_epi32_mask(words, _mm256_set1_epi32(1))
+}
+
 /// Writes what [`load_halves`] reads.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn store_halves(low: &mut [u64; 4], high: &mut [u64; 4], vector: __m512i) {
     let (first, second) = (_mm512_castsi512_si256(vector), _mm512_extracti64x4_epi64::<1>(vector));
     // SAFETY: each reference is to 32 bytes of our own, and these stores ask for no alignment.

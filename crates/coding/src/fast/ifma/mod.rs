@@ -7,6 +7,7 @@ mod affine;
 pub(super) mod fft;
 mod lanes;
 mod modulus;
+mod multiply;
 mod point;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,8 @@ impl Ifma {
         let here = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512ifma")
-            && is_x86_feature_detected!("avx512vbmi2");
+            && is_x86_feature_detected!("avx512vbmi2")
+            && is_x86_feature_detected!("avx512vl");
         here.then_some(Self(()))
     }
 }
@@ -134,7 +136,7 @@ impl Start {
 
 /// The sums of eight equal segments of buckets, lane by lane: of the buckets, and of the running sums from each segment's
 /// end. Both with their start added as often as it entered. None where an addition was exceptional.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn run(buckets: &[Point], present: &[bool], start: &Start) -> Option<([G1Projective; 8], [G1Projective; 8])> {
     let segment = buckets.len() / 8;
     let (mut runs, mut sums) = (Sum::of(&start.run), Sum::of(&start.sum));
@@ -148,7 +150,7 @@ fn run(buckets: &[Point], present: &[bool], start: &Start) -> Option<([G1Project
         runs.add_affine(&points, mask);
         sums.add(&runs);
     }
-    Some((runs.to_projective()?, sums.to_projective()?))
+    Some((runs.to_finite()?, sums.to_finite()?))
 }
 
 /// The weighted sum of all buckets from those of the segments: a bucket of segment `l` weighs `l * segment` more than its

@@ -3,6 +3,8 @@
 use ark_bn254::{FqConfig, FrConfig};
 use ark_ff::MontConfig;
 
+use super::super::glv::subtracted;
+
 /// Bits of a limb: what one multiply-add reads of each factor.
 pub(super) const LIMB_BITS: u32 = 52;
 /// Limbs of a number; together 260 bits, of which the moduli here use 254.
@@ -129,20 +131,6 @@ const fn added(left: [u64; 4], right: [u64; 4]) -> [u64; 4] {
         index += 1;
     }
     sum
-}
-
-const fn subtracted(left: [u64; 4], right: [u64; 4]) -> ([u64; 4], bool) {
-    let mut difference = [0; 4];
-    let mut borrow = false;
-    let mut index = 0;
-    while index < 4 {
-        let (partial, first) = left[index].overflowing_sub(right[index]);
-        let (word, second) = partial.overflowing_sub(borrow as u64);
-        difference[index] = word;
-        borrow = first || second;
-        index += 1;
-    }
-    (difference, borrow)
 }
 
 /// `-1/low mod 2^52` by Newton's iteration, which doubles the right bits of an inverse each time; `low` is odd.

@@ -47,7 +47,7 @@ fn residue(words: [u64; 4]) -> BigInt<4> {
 }
 
 /// Points of arkworks in the kernels' form.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn from_ark(points: &[G1Affine], out: &mut Vec<Point>) {
     for eight in points.chunks(8) {
         let (mut x, mut y) = ([Fq::default(); 8], [Fq::default(); 8]);
@@ -60,7 +60,7 @@ pub(super) fn from_ark(points: &[G1Affine], out: &mut Vec<Point>) {
 }
 
 /// Points in arkworks' form.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn to_ark(points: &[Point], out: &mut Vec<G1Affine>) {
     for eight in points.chunks(8) {
         let mut full = [Point::default(); 8];
@@ -76,14 +76,14 @@ pub(super) fn to_ark(points: &[Point], out: &mut Vec<G1Affine>) {
 }
 
 /// Eight numbers of arkworks as lanes.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn lanes_from_ark(numbers: &[Fq; 8]) -> Lanes<Fp, 2> {
     let lanes = Lanes::<Fp, 1>::from_words(&numbers.map(|number| number.0.0));
     lanes.mul(&Lanes::<Fp, 1>::constant(Fp::FROM_ARK))
 }
 
 /// Lanes as numbers of arkworks.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn lanes_to_ark<const B: u64>(lanes: &Lanes<Fp, B>) -> [Fq; 8] {
     let lanes = lanes.mul(&Lanes::<Fp, 1>::constant(Fp::TO_ARK));
     lanes.canonical().to_words().map(|words| ArkFp::new_unchecked(BigInt(words)))
@@ -91,7 +91,7 @@ pub(super) fn lanes_to_ark<const B: u64>(lanes: &Lanes<Fp, B>) -> [Fq; 8] {
 
 /// The `x` of eight points.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn gather_x(points: &[&Point; 8]) -> Coordinate {
     let [a, b, c, d, e, f, g, h] = points;
     transposed([load_halves(&a.x, &e.x), load_halves(&b.x, &f.x), load_halves(&c.x, &g.x), load_halves(&d.x, &h.x)])
@@ -99,21 +99,21 @@ pub(super) fn gather_x(points: &[&Point; 8]) -> Coordinate {
 
 /// The `y` of eight points.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn gather_y(points: &[&Point; 8]) -> Coordinate {
     let [a, b, c, d, e, f, g, h] = points;
     transposed([load_halves(&a.y, &e.y), load_halves(&b.y, &f.y), load_halves(&c.y, &g.y), load_halves(&d.y, &h.y)])
 }
 
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn transposed(rows: Words) -> Coordinate {
     Coordinate::unpack(&transpose(rows))
 }
 
 /// Turns rows (number `i` beside number `i + 4`) into columns (word `i` of all eight), and columns into rows.
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn transpose(rows: Words) -> Words {
     let low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     let high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
@@ -129,7 +129,7 @@ pub(super) fn transpose(rows: Words) -> Words {
 
 /// Eight points as rows of memory, each to be written by [`write`].
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn rows(x: &Coordinate, y: &Coordinate) -> [__m512i; 8] {
     let (x, y) = (transpose(x.pack()), transpose(y.pack()));
     let mut rows = [_mm512_setzero_si512(); 8];
@@ -142,7 +142,7 @@ pub(super) fn rows(x: &Coordinate, y: &Coordinate) -> [__m512i; 8] {
 
 /// Writes one of [`rows`].
 #[inline]
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 pub(super) fn write(point: &mut Point, row: __m512i) {
     // SAFETY: a point is 64 bytes of plain words, aligned to 64, and the reference is ours alone.
     unsafe { _mm512_store_si512(std::ptr::from_mut(point).cast(), row) }

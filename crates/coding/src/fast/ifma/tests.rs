@@ -55,7 +55,7 @@ fn meaning<F: Reference>(words: [u64; 4]) -> F {
 
 /// The numbers in lanes, which must be below their bound, below `p` when made canonical, and no more than 52 bits a limb
 /// (or packing them would mix them up).
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn values<F: Reference, const B: u64>(lanes: &Lanes<F::Modulus, B>) -> [F; 8] {
     let canonical = lanes.canonical().to_words();
     assert!(canonical.iter().all(|words| BigInt(*words) < F::MODULUS), "canonical means below p: {canonical:?}");
@@ -66,7 +66,7 @@ fn zip<F: Reference>(left: [F; 8], right: [F; 8], with: impl Fn(F, F) -> F) -> [
     std::array::from_fn(|lane| with(left[lane], right[lane]))
 }
 
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2")]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
 fn check<F: Reference>(left: [[u64; 4]; 8], right: [[u64; 4]; 8]) {
     let (a, b) = (Lanes::<F::Modulus, 5>::from_words(&left), Lanes::<F::Modulus, 5>::from_words(&right));
     let (x, y) = (left.map(meaning::<F>), right.map(meaning::<F>));
