@@ -33,6 +33,18 @@ fn main() {
             ],
         );
     }
+    let scalars: Vec<Fr> = (1..=1u64 << 10).map(|index| Fr::from(index).pow([11])).collect();
+    let points: Vec<_> = scalars.iter().map(|scalar| G1Projective::from(G1Affine::generator()) * scalar).collect();
+    compare(
+        points.len(),
+        [
+            ("arkworks products", &mut || points.iter().zip(&scalars).map(|(point, scalar)| *point * scalar).collect()),
+            ("products", &mut || fast::multiply_many(&points, &scalars)),
+        ],
+    );
+    let mut chunks = points.clone();
+    chunks.resize(8_192, G1Projective::default());
+    compare(chunks.len(), [("fft of points", &mut || fast::fft_points(&mut chunks.clone()))]);
     for bits in (10..=largest + 3).step_by(4) {
         let values: Vec<Fr> = (1..=1u64 << bits).map(|index| Fr::from(index).pow([11])).collect();
         let Some(domain) = Radix2EvaluationDomain::<Fr>::new(values.len()) else { return };

@@ -216,6 +216,8 @@ struct Tree<E: Engine> {
     sums: Vec<E::Point>,
     next: Vec<E::Point>,
     pairs: Pairs,
+    /// Entries that have no neighbour, and where they go. Copied together: each waits for memory, but not for the others.
+    single: Vec<(u32, u32)>,
     scratch: E::Scratch,
 }
 
@@ -226,6 +228,7 @@ impl<E: Engine> Default for Tree<E> {
             sums: Vec::new(),
             next: Vec::new(),
             pairs: Pairs::default(),
+            single: Vec::new(),
             scratch: E::Scratch::default(),
         }
     }
@@ -250,10 +253,12 @@ impl<E: Engine> Tree<E> {
             self.pairs.left.extend(pairs.clone().map(|pair| pair[0]));
             self.pairs.right.extend(pairs.map(|pair| pair[1]));
             if let [last] = bucket.chunks_exact(2).remainder() {
-                let base = &bases[(last >> 1) as usize];
-                self.sums[(span.start + span.count - 1) as usize] =
-                    if last & 1 == 1 { engine.negated(base) } else { *base };
+                self.single.push((*last, span.start + span.count - 1));
             }
+        }
+        for (entry, target) in self.single.drain(..) {
+            let base = bases[(entry >> 1) as usize];
+            self.sums[target as usize] = if entry & 1 == 1 { engine.negated(&base) } else { base };
         }
         self.pairs.fill(E::STRIDE);
         let exceptional = engine.add_pairs(bases, &self.pairs, &mut self.sums, &mut self.scratch);

@@ -35,8 +35,10 @@ use self::ifma::Ifma;
 pub use self::points::{fft_points, ifft_points, multiply_many};
 use self::portable::Portable;
 
-/// Below this many bases arkworks' own method is no slower.
+/// Below this many bases arkworks' own method is no slower than the lanes.
 const FEW: usize = 64;
+/// Below this many bases arkworks' own method is no slower than the portable path.
+const FEW_PORTABLE: usize = 1_024;
 
 /// Bases in the form that sums are quickest from, so that converting them is paid once.
 #[derive(Clone, Debug)]
@@ -99,14 +101,16 @@ impl PreparedBases {
         let count = scalars.len().min(self.len());
         match &self.points {
             #[cfg(target_arch = "x86_64")]
-            Points::Ifma(ifma, points) => sum(ifma, &points[..count], &self.infinite, &scalars[..count]),
-            Points::Portable(points) => sum(&Portable, &points[..count], &self.infinite, &scalars[..count]),
+            Points::Ifma(ifma, points) => sum(ifma, &points[..count], &self.infinite, &scalars[..count], FEW),
+            Points::Portable(points) => {
+                sum(&Portable, &points[..count], &self.infinite, &scalars[..count], FEW_PORTABLE)
+            }
         }
     }
 }
 
-fn sum<E: Engine>(engine: &E, bases: &[E::Point], infinite: &[usize], scalars: &[Fr]) -> G1Projective {
-    if bases.len() < FEW {
+fn sum<E: Engine>(engine: &E, bases: &[E::Point], infinite: &[usize], scalars: &[Fr], few: usize) -> G1Projective {
+    if bases.len() < few {
         return G1Projective::msm_unchecked(&engine.to_affine(bases), scalars);
     }
     buckets::msm(engine, bases, infinite, scalars)

@@ -37,6 +37,14 @@ fn scalars(count: usize, seed: u64) -> Vec<Fr> {
 fn check(bases: &[G1Affine], scalars: &[Fr]) {
     let expected = G1Projective::msm_unchecked(bases, scalars);
     assert_eq!(PreparedBases::portable(bases).msm(scalars), expected, "portable, {} bases", bases.len());
+    if bases.len() >= FEW && scalars.len() >= FEW {
+        let count = bases.len().min(scalars.len());
+        let PreparedBases { points: Points::Portable(points), infinite } = PreparedBases::portable(bases) else {
+            panic!("the portable path was asked for")
+        };
+        let sum = buckets::msm(&Portable, &points[..count], &infinite, &scalars[..count]);
+        assert_eq!(sum, expected, "portable buckets, {} bases", bases.len());
+    }
     assert_eq!(PreparedBases::new(bases).msm(scalars), expected, "prepared, {} bases", bases.len());
     assert_eq!(msm(bases, scalars), expected, "at once, {} bases", bases.len());
 }

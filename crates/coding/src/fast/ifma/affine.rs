@@ -9,7 +9,7 @@ use ark_ff::Field;
 
 use super::lanes::{Lanes, lowest_bits};
 use super::modulus::{Fp, Modulus};
-use super::point::{Point, gather_x, gather_y, lanes_from_ark, lanes_to_ark, rows, write};
+use super::point::{Point, gather_x, gather_y, lanes_from_ark, lanes_to_ark, prefetch, rows, write};
 
 /// Groups of eight lanes that are worked on stage by stage: a product takes longer to arrive than to issue.
 const STAGE: usize = 4;
@@ -17,6 +17,9 @@ const STAGE: usize = 4;
 pub(super) const STRIDE: usize = 8 * STAGE;
 /// Pairs that share one inversion: enough that it costs little, few enough that operands stay in the second cache.
 pub(super) const BATCH: usize = 2_048;
+
+/// How many pairs ahead operands are asked for: they lie anywhere in memory.
+const AHEAD: usize = 2 * STRIDE;
 
 /// What to add: entry by entry two operands and where the sum goes. Operands are `index << 1 | negative`.
 #[derive(Clone, Copy)]
@@ -40,6 +43,7 @@ pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], s
     let mut running = [Lanes::<Fp, 1>::constant(Fp::ONE).widen::<2>(); STAGE];
     scratch.products.clear();
     for at in (0..batch.left.len()).step_by(STRIDE) {
+        prefetch_stage(points, batch, at + AHEAD);
         for (group, running) in running.iter_mut().enumerate() {
             let at = at + 8 * group;
             let left = gather_x(&operands(points, eight(batch.left, at)));
@@ -53,6 +57,13 @@ pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], s
         add_stage(points, batch, at, &mut inverses, &scratch.products[at / 8..], out);
     }
     true
+}
+
+#[inline]
+fn prefetch_stage(points: &[Point], batch: Batch<'_>, at: usize) {
+    for list in [batch.left, batch.right] {
+        list.iter().skip(at).take(STRIDE).for_each(|entry| prefetch(points, *entry));
+    }
 }
 
 /// The sums of the pairs from `at` on. `inverses` are of the products up to and with these pairs, and afterwards without.

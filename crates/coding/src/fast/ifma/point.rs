@@ -6,6 +6,7 @@ use ark_bn254::{Fq, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, BigInteger, Fp as ArkFp};
 
+use super::super::glv::subtracted;
 use super::lanes::{Lanes, Words, load_halves};
 use super::modulus::{Fp, Modulus};
 
@@ -21,14 +22,21 @@ pub(in crate::fast) struct Point {
     pub(super) y: [u64; 4],
 }
 
+/// Three times the modulus, which four words hold.
+const THREE_P: [u64; 4] = {
+    let (minus_p, _) = subtracted([0; 4], Fp::WORDS);
+    let (minus_two, _) = subtracted(minus_p, Fp::WORDS);
+    let (minus_three, _) = subtracted(minus_two, Fp::WORDS);
+    subtracted([0; 4], minus_three).0
+};
+
 const _: () = assert!(size_of::<Point>() == 64, "eight words are stored at once");
 
 impl Point {
-    /// The negative of a finite point.
+    /// The negative of a finite point, whose `y` is never zero, so that `3p - y` is below `3p`.
     pub(super) fn negated(&self) -> Self {
-        let mut y = BigInt(Fp::WORDS);
-        y.sub_with_borrow(&residue(self.y));
-        Self { x: self.x, y: y.0 }
+        let (y, _) = subtracted(THREE_P, self.y);
+        Self { x: self.x, y }
     }
 
     /// Whether both points have the same `x`, so that their sum is a doubling or infinite.
@@ -138,6 +146,14 @@ pub(super) fn rows(x: &Coordinate, y: &Coordinate) -> [__m512i; 8] {
         rows[lane + 4] = _mm512_shuffle_i64x2::<0xEE>(x[lane], y[lane]);
     }
     rows
+}
+
+/// Asks for the point of an entry (`index << 1 | negative`) to be brought near, where there is one.
+#[inline]
+pub(super) fn prefetch(points: &[Point], entry: u32) {
+    let point = points.as_ptr().wrapping_add((entry >> 1) as usize);
+    // SAFETY: a prefetch reads nothing and faults nowhere, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(point.cast()) }
 }
 
 /// Writes one of [`rows`].
