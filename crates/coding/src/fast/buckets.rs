@@ -19,7 +19,7 @@ const WINDOW_BITS_MAX: usize = 16;
 /// Scalars that are split into digits at a time.
 const BLOCK: usize = 1 << 12;
 /// Buckets are summed by groups of at least this many entries, whose sums stay in the second cache.
-const ENTRIES: usize = 1 << 14;
+const ENTRIES: usize = 1 << 15;
 /// The most bases: an entry is an index and a sign in 32 bits.
 pub(super) const BASES_MAX: usize = 1 << 31;
 
@@ -183,7 +183,7 @@ impl<'a, E: Engine> Window<'a, E> {
     fn sum_exceptional(&mut self) {
         let sums: Vec<_> = self.exceptional.iter().map(|bucket| self.sum_slowly(*bucket)).collect();
         let affine = G1Projective::normalize_batch(&sums);
-        for ((bucket, affine), point) in self.exceptional.iter().zip(&affine).zip(self.engine.from_affine(&affine)) {
+        for ((bucket, affine), point) in self.exceptional.iter().zip(&affine).zip(self.engine.prepare(&affine)) {
             self.present[*bucket] = !affine.is_zero();
             self.buckets[*bucket] = point;
         }
@@ -194,7 +194,7 @@ impl<'a, E: Engine> Window<'a, E> {
         let mut sum = G1Projective::zero();
         for block in entries.chunks(BLOCK) {
             let points: Vec<_> = block.iter().map(|entry| self.bases[(entry >> 1) as usize]).collect();
-            for (entry, point) in block.iter().zip(self.engine.to_affine(&points)) {
+            for (entry, point) in block.iter().zip(self.engine.affine(&points)) {
                 sum += if entry & 1 == 1 { -point } else { point };
             }
         }

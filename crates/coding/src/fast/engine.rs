@@ -45,8 +45,11 @@ pub(super) trait Engine: Sync {
     /// Lists of pairs are filled up to a multiple of this.
     const STRIDE: usize;
 
-    fn from_affine(&self, points: &[G1Affine]) -> Vec<Self::Point>;
-    fn to_affine(&self, points: &[Self::Point]) -> Vec<G1Affine>;
+    /// Points in the engine's form; one at infinity becomes a point that no operation takes.
+    fn prepare(&self, points: &[G1Affine]) -> Vec<Self::Point>;
+    /// Points in arkworks' form.
+    fn affine(&self, points: &[Self::Point]) -> Vec<G1Affine>;
+    /// The negative of a finite point.
     fn negated(&self, point: &Self::Point) -> Self::Point;
 
     /// Adds every pair whose operands have different `x`, and names the targets of the others (equal or opposite points),

@@ -63,7 +63,7 @@ impl PreparedBases {
     pub fn new(bases: &[G1Affine]) -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(ifma) = Ifma::detect() {
-            return Self::of(bases, Points::Ifma(ifma, ifma.from_affine(bases)));
+            return Self::of(bases, Points::Ifma(ifma, ifma.prepare(bases)));
         }
         Self::portable(bases)
     }
@@ -111,7 +111,7 @@ impl PreparedBases {
 
 fn sum<E: Engine>(engine: &E, bases: &[E::Point], infinite: &[usize], scalars: &[Fr], few: usize) -> G1Projective {
     if bases.len() < few {
-        return G1Projective::msm_unchecked(&engine.to_affine(bases), scalars);
+        return G1Projective::msm_unchecked(&engine.affine(bases), scalars);
     }
     buckets::msm(engine, bases, infinite, scalars)
 }

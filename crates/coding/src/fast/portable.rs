@@ -17,11 +17,11 @@ impl Engine for Portable {
     type Scratch = Vec<Fq>;
     const STRIDE: usize = 1;
 
-    fn from_affine(&self, points: &[G1Affine]) -> Vec<G1Affine> {
+    fn prepare(&self, points: &[G1Affine]) -> Vec<G1Affine> {
         points.to_vec()
     }
 
-    fn to_affine(&self, points: &[G1Affine]) -> Vec<G1Affine> {
+    fn affine(&self, points: &[G1Affine]) -> Vec<G1Affine> {
         points.to_vec()
     }
 

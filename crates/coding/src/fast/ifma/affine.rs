@@ -7,8 +7,8 @@
 use ark_bn254::Fq;
 use ark_ff::Field;
 
-use super::lanes::{Lanes, lowest_bits};
-use super::modulus::{Fp, Modulus};
+use super::lanes::{Lanes, lowest_bits, multiply_each, square_each};
+use super::modulus::{Fp, LIMBS, Modulus};
 use super::point::{Point, gather_x, gather_y, lanes_from_ark, lanes_to_ark, prefetch, rows, write};
 
 /// Groups of eight lanes that are worked on stage by stage: a product takes longer to arrive than to issue.
@@ -41,20 +41,23 @@ pub(in crate::fast) struct Scratch {
 pub(super) fn add_batch(points: &[Point], batch: Batch<'_>, out: &mut [Point], scratch: &mut Scratch) -> bool {
     debug_assert!(batch.left.len().is_multiple_of(STRIDE), "batches are filled up");
     let mut running = [Lanes::<Fp, 1>::constant(Fp::ONE).widen::<2>(); STAGE];
+    let mut runs = [Lanes::<Fp, 1>::constant(Fp::ONE).widen::<6>(); STAGE];
     scratch.products.clear();
     for at in (0..batch.left.len()).step_by(STRIDE) {
         prefetch_stage(points, batch, at + AHEAD);
-        for (group, running) in running.iter_mut().enumerate() {
+        for (group, run) in runs.iter_mut().enumerate() {
             let at = at + 8 * group;
             let left = gather_x(&operands(points, eight(batch.left, at)));
-            let right = gather_x(&operands(points, eight(batch.right, at)));
-            scratch.products.push(*running);
-            *running = running.mul(&right.sub::<3, 6>(&left));
+            *run = gather_x(&operands(points, eight(batch.right, at))).sub(&left);
         }
+        scratch.products.extend_from_slice(&running);
+        let before = running;
+        multiply_each(&before, &runs, &mut running);
     }
     let Some(mut inverses) = invert_each(&running) else { return false };
     for at in (0..batch.left.len()).step_by(STRIDE).rev() {
-        add_stage(points, batch, at, &mut inverses, &scratch.products[at / 8..], out);
+        let products = scratch.products[at / 8..].first_chunk().expect("each group pushed its product");
+        add_stage(points, batch, at, &mut inverses, products, out);
     }
     true
 }
@@ -73,48 +76,41 @@ fn add_stage(
     batch: Batch<'_>,
     at: usize,
     inverses: &mut [Lanes<Fp, 2>; STAGE],
-    products: &[Lanes<Fp, 2>],
+    products: &[Lanes<Fp, 2>; STAGE],
     out: &mut [Point],
 ) {
-    let zero = Lanes::<Fp, 1>::constant([0; 5]);
+    let zero = Lanes::<Fp, 1>::constant([0; LIMBS]);
     let (mut left, mut right) = ([zero.widen::<3>(); STAGE], [zero.widen::<3>(); STAGE]);
-    let mut slope = [zero.widen::<2>(); STAGE];
+    let (mut slope, mut run) = ([zero.widen::<2>(); STAGE], [zero.widen::<6>(); STAGE]);
     for group in 0..STAGE {
         let at = at + 8 * group;
         left[group] = gather_x(&operands(points, eight(batch.left, at)));
         right[group] = gather_x(&operands(points, eight(batch.right, at)));
+        run[group] = right[group].sub(&left[group]);
     }
-    for group in 0..STAGE {
-        slope[group] = inverses[group].mul(&products[group]);
-    }
-    for group in 0..STAGE {
-        inverses[group] = inverses[group].mul(&right[group].sub::<3, 6>(&left[group]));
-    }
+    let after = *inverses;
+    multiply_each(&after, products, &mut slope);
+    multiply_each(&after, &run, inverses);
     let mut left_y = [zero.widen::<3>().negate_where::<6>(0); STAGE];
     let mut rise = [zero.widen::<12>(); STAGE];
     for group in 0..STAGE {
-        let at = at + 8 * group;
-        let (left, right) = (eight(batch.left, at), eight(batch.right, at));
+        let (left, right) = (eight(batch.left, at + 8 * group), eight(batch.right, at + 8 * group));
         left_y[group] = gather_y(&operands(points, left)).negate_where(lowest_bits(left));
         let right_y = gather_y(&operands(points, right)).negate_where::<6>(lowest_bits(right));
         rise[group] = right_y.minus(&left_y[group]).carry();
     }
-    for group in 0..STAGE {
-        slope[group] = slope[group].mul(&rise[group]);
-    }
+    let inverse = slope;
+    multiply_each(&inverse, &rise, &mut slope);
     let mut square = slope;
-    for square in &mut square {
-        *square = square.square();
-    }
+    square_each(&slope, &mut square);
     let mut x = left;
     for group in 0..STAGE {
         let rest = square[group].raw().minus::<3, 5>(&left[group].raw());
         x[group] = rest.minus::<3, 8>(&right[group].raw()).reduce();
+        run[group] = left[group].sub(&x[group]);
     }
-    let mut fall = square;
-    for group in 0..STAGE {
-        fall[group] = slope[group].mul(&left[group].sub::<3, 6>(&x[group]));
-    }
+    let mut fall = slope;
+    multiply_each(&slope, &run, &mut fall);
     for group in 0..STAGE {
         let y = fall[group].raw().minus::<6, 8>(&left_y[group]).reduce();
         let targets = eight(batch.target, at + 8 * group);

@@ -82,36 +82,79 @@ fn divided<M: Modulus>(mut columns: [__m512i; 2 * LIMBS]) -> [__m512i; LIMBS] {
     carried([columns[5], columns[6], columns[7], columns[8], columns[9]])
 }
 
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
-fn product<M: Modulus>(left: &[__m512i; LIMBS], right: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
-    let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
-    for i in 0..LIMBS {
-        for j in 0..LIMBS {
-            columns[i + j] = _mm512_madd52lo_epu64(columns[i + j], left[i], right[j]);
-            columns[i + j + 1] = _mm512_madd52hi_epu64(columns[i + j + 1], left[i], right[j]);
+/// The product divided by 2^260 modulo `p`. Put into its callers whole, which a function with target features cannot ask
+/// for: a call would cost the vectors that are at hand.
+///
+/// # Safety
+/// The caller must have the target features of this module.
+#[inline(always)]
+unsafe fn product<M: Modulus>(left: &[__m512i; LIMBS], right: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
+    // SAFETY: the caller has the features, as it promises.
+    unsafe {
+        let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
+        for i in 0..LIMBS {
+            for j in 0..LIMBS {
+                columns[i + j] = _mm512_madd52lo_epu64(columns[i + j], left[i], right[j]);
+                columns[i + j + 1] = _mm512_madd52hi_epu64(columns[i + j + 1], left[i], right[j]);
+            }
         }
+        divided::<M>(columns)
     }
-    divided::<M>(columns)
+}
+
+/// Products of groups, which do not wait for each other.
+#[inline(never)]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
+pub(super) fn multiply_each<M: Modulus, const B: u64, const C: u64, const G: usize>(
+    left: &[Lanes<M, B>; G],
+    right: &[Lanes<M, C>; G],
+    out: &mut [Lanes<M, 2>; G],
+) {
+    const { assert!(B * C <= product_max::<M>(), "the product would reach 2p") };
+    for group in 0..G {
+        // SAFETY: this function has the features.
+        out[group] = Lanes::new(unsafe { product::<M>(&left[group].limbs, &right[group].limbs) });
+    }
+}
+
+/// As [`multiply_each`] with itself.
+#[inline(never)]
+#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
+pub(super) fn square_each<M: Modulus, const B: u64, const G: usize>(
+    values: &[Lanes<M, B>; G],
+    out: &mut [Lanes<M, 2>; G],
+) {
+    const { assert!(B * B <= product_max::<M>(), "the square would reach 2p") };
+    for group in 0..G {
+        // SAFETY: this function has the features.
+        out[group] = Lanes::new(unsafe { squared::<M>(&values[group].limbs) });
+    }
 }
 
 /// As [`product`] of a number with itself: products of different limbs are taken once and doubled.
-#[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
-fn squared<M: Modulus>(value: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
-    let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
-    for i in 0..LIMBS {
-        for j in i + 1..LIMBS {
-            columns[i + j] = _mm512_madd52lo_epu64(columns[i + j], value[i], value[j]);
-            columns[i + j + 1] = _mm512_madd52hi_epu64(columns[i + j + 1], value[i], value[j]);
+///
+/// # Safety
+/// The caller must have the target features of this module.
+#[inline(always)]
+unsafe fn squared<M: Modulus>(value: &[__m512i; LIMBS]) -> [__m512i; LIMBS] {
+    // SAFETY: the caller has the features, as it promises.
+    unsafe {
+        let mut columns = [_mm512_setzero_si512(); 2 * LIMBS];
+        for i in 0..LIMBS {
+            for j in i + 1..LIMBS {
+                columns[i + j] = _mm512_madd52lo_epu64(columns[i + j], value[i], value[j]);
+                columns[i + j + 1] = _mm512_madd52hi_epu64(columns[i + j + 1], value[i], value[j]);
+            }
         }
+        for column in &mut columns[1..] {
+            *column = _mm512_add_epi64(*column, *column);
+        }
+        for i in 0..LIMBS {
+            columns[2 * i] = _mm512_madd52lo_epu64(columns[2 * i], value[i], value[i]);
+            columns[2 * i + 1] = _mm512_madd52hi_epu64(columns[2 * i + 1], value[i], value[i]);
+        }
+        divided::<M>(columns)
     }
-    for column in &mut columns[1..] {
-        *column = _mm512_add_epi64(*column, *column);
-    }
-    for i in 0..LIMBS {
-        columns[2 * i] = _mm512_madd52lo_epu64(columns[2 * i], value[i], value[i]);
-        columns[2 * i + 1] = _mm512_madd52hi_epu64(columns[2 * i + 1], value[i], value[i]);
-    }
-    divided::<M>(columns)
 }
 
 impl<M: Modulus, const B: u64> Lanes<M, B> {
@@ -141,18 +184,19 @@ impl<M: Modulus, const B: u64> Lanes<M, B> {
         Lanes::new(self.limbs)
     }
 
-    #[inline]
     #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn mul<const C: u64>(&self, other: &Lanes<M, C>) -> Lanes<M, 2> {
         const { assert!(B * C <= product_max::<M>(), "the product would reach 2p") };
-        Lanes::new(product::<M>(&self.limbs, &other.limbs))
+        // SAFETY: this function has the features.
+        Lanes::new(unsafe { product::<M>(&self.limbs, &other.limbs) })
     }
 
     #[inline]
     #[target_feature(enable = "avx512ifma,avx512dq,avx512vbmi2,avx512vl")]
     pub(super) fn square(&self) -> Lanes<M, 2> {
         const { assert!(B * B <= product_max::<M>(), "the square would reach 2p") };
-        Lanes::new(squared::<M>(&self.limbs))
+        // SAFETY: this function has the features.
+        Lanes::new(unsafe { squared::<M>(&self.limbs) })
     }
 
     #[inline]

@@ -46,14 +46,14 @@ impl Engine for Ifma {
     type Scratch = Scratch;
     const STRIDE: usize = STRIDE;
 
-    fn from_affine(&self, points: &[G1Affine]) -> Vec<Point> {
+    fn prepare(&self, points: &[G1Affine]) -> Vec<Point> {
         let mut out = Vec::with_capacity(points.len());
         // SAFETY: an `Ifma` exists only where the processor has the features that the function asks for.
         unsafe { point::from_ark(points, &mut out) };
         out
     }
 
-    fn to_affine(&self, points: &[Point]) -> Vec<G1Affine> {
+    fn affine(&self, points: &[Point]) -> Vec<G1Affine> {
         let mut out = Vec::with_capacity(points.len());
         // SAFETY: an `Ifma` exists only where the processor has the features that the function asks for.
         unsafe { point::to_ark(points, &mut out) };
@@ -79,13 +79,13 @@ impl Engine for Ifma {
 
     fn sum_weighted(&self, buckets: &[Point], present: &[bool]) -> G1Projective {
         if !buckets.len().is_multiple_of(8) {
-            return sum_weighted_slowly(&self.to_affine(buckets), present);
+            return sum_weighted_slowly(&self.affine(buckets), present);
         }
         let start = Start::fixed();
         // SAFETY: an `Ifma` exists only where the processor has the features that the function asks for.
         match unsafe { run(buckets, present, start) } {
             Some((runs, sums)) => join_segments(&runs, &sums, (buckets.len() / 8) as u64, start),
-            None => sum_weighted_slowly(&self.to_affine(buckets), present),
+            None => sum_weighted_slowly(&self.affine(buckets), present),
         }
     }
 }
