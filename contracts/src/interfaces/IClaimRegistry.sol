@@ -236,3 +236,15 @@ interface IClaimRegistry is IClaimOutcomes {
     function isSuspended(bytes32 app, bytes32 programId) external view returns (bool);
     function owed(address account) external view returns (uint256);
 }
+
+/// @title Says whether evidence proves that an answer can be claimed now.
+interface IEvidenceChecker {
+    /// @notice Reverts with an error of `IClaimRegistry` that says what is wrong. Takes what `openClaim` takes.
+    /// @return batchHash The batch's; it was posted with its own certificate.
+    /// @return leaf The exchange's.
+    /// @return pages Of all its parts together.
+    function check(ClaimEvidence calldata evidence, address strategy)
+        external
+        view
+        returns (bytes32 batchHash, bytes32 leaf, uint256 pages);
+}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IAdjudicatedProfile, IProfileFactory} from "../interfaces/IAdjudicatedProfile.sol";
+import {IAdjudicatedProfile} from "../interfaces/IAdjudicatedProfile.sol";
 import {IAppController} from "../interfaces/IAppController.sol";
-import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
+import {IEvidenceChecker} from "../interfaces/IClaimRegistry.sol";
 import {IExposureLedger} from "../interfaces/IExposureLedger.sol";
 import {IVerifier} from "../interfaces/IVerifier.sol";
 import {ClaimStore} from "./ClaimStore.sol";
@@ -17,12 +17,9 @@ contract ClaimRegistry is DataDemands {
     /// @notice The block in which a challenge was put down.
     mapping(bytes32 commitment => uint256 blockNumber) public committedAt;
 
-    constructor(
-        IAppController appController_,
-        IBatchRegistry batchRegistry_,
-        IExposureLedger ledger_,
-        IProfileFactory profileFactory_
-    ) ClaimStore(appController_, batchRegistry_, ledger_, profileFactory_) {}
+    constructor(IAppController appController_, IExposureLedger ledger_, IEvidenceChecker checker_)
+        ClaimStore(appController_, ledger_, checker_)
+    {}
 
     function commitChallenge(bytes32 commitment) external {
         require(committedAt[commitment] == 0, CommitmentKnown(commitment));

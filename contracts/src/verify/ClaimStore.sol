@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IAdjudicatedProfile, IProfileFactory} from "../interfaces/IAdjudicatedProfile.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {IAdjudicatedProfile} from "../interfaces/IAdjudicatedProfile.sol";
 import {IAppController} from "../interfaces/IAppController.sol";
-import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
-import {ClaimEvidence, IClaimRegistry} from "../interfaces/IClaimRegistry.sol";
+import {ClaimEvidence, IClaimRegistry, IEvidenceChecker} from "../interfaces/IClaimRegistry.sol";
 import {IExposureLedger} from "../interfaces/IExposureLedger.sol";
 import {IProfile} from "../interfaces/IProfile.sol";
-import {Batch, VouchTypes} from "../libraries/VouchTypes.sol";
-import {Evidence} from "./Evidence.sol";
+import {Batch} from "../libraries/VouchTypes.sol";
 
 /// @title ClaimStore
 /// @notice Opens claims and says what stands behind them; the first part of `ClaimRegistry`.
 /// @dev A claim keeps five words. Whatever else it is about follows from the leaf and is shown again when it matters.
 abstract contract ClaimStore is IClaimRegistry {
-    using VouchTypes for Batch;
+    using Address for address;
 
     address public constant BURNT = 0x000000000000000000000000000000000000dEaD;
 
     IAppController public immutable appController;
-    IBatchRegistry public immutable batchRegistry;
     IExposureLedger public immutable ledger;
-    IProfileFactory public immutable profileFactory;
+    IEvidenceChecker public immutable checker;
 
     mapping(bytes32 claimId => Claim) internal _claims;
     mapping(bytes32 claimId => uint48) public endedAtOf;
@@ -30,25 +28,29 @@ abstract contract ClaimStore is IClaimRegistry {
     mapping(uint32 operatorSetId => uint256) public openClaims;
     mapping(address account => uint256) public owed;
 
-    constructor(
-        IAppController appController_,
-        IBatchRegistry batchRegistry_,
-        IExposureLedger ledger_,
-        IProfileFactory profileFactory_
-    ) {
-        (appController, batchRegistry) = (appController_, batchRegistry_);
-        (ledger, profileFactory) = (ledger_, profileFactory_);
+    constructor(IAppController appController_, IExposureLedger ledger_, IEvidenceChecker checker_) {
+        (appController, ledger, checker) = (appController_, ledger_, checker_);
     }
 
     function openClaim(ClaimEvidence calldata evidence, address strategy) external payable returns (bytes32 claimId) {
-        bytes32 batchHash = evidence.batch.hash();
-        _requireBatch(evidence.batch, batchHash);
-        bytes32 leaf = Evidence.requireIncluded(evidence);
-        Evidence.requireRequested(evidence, batchRegistry, batchRegistry.recordOf(batchHash).recordedAt);
-        Evidence.requireParts(evidence.exchange, evidence.request.payloadHash, evidence.parts);
+        (bytes32 batchHash, bytes32 leaf, uint256 pages) = _check();
         claimId = claimIdOf(batchHash, evidence.index, leaf);
         require(_claims[claimId].state == State.NONE, ClaimKnown(claimId));
-        _store(claimId, evidence, batchHash, leaf, _takeClaimBond(evidence.batch, strategy));
+        bool bonded = _takeClaimBond(evidence.batch, strategy);
+        _takePlace(evidence.batch.operatorSetId, evidence.batch.profileId);
+        _store(_claims[claimId], evidence, bonded);
+        (_claims[claimId].batchHash, _claims[claimId].leaf) = (batchHash, leaf);
+        _claims[claimId].pages = uint16(pages);
+        emit ClaimOpened(
+            claimId,
+            evidence.batch.app,
+            batchHash,
+            evidence.index,
+            evidence.exchange,
+            evidence.request,
+            evidence.parts,
+            _claims[claimId].windowEndsAt
+        );
     }
 
     function withdraw(address payable to) external returns (uint256 amount) {
@@ -138,14 +140,10 @@ abstract contract ClaimStore is IClaimRegistry {
         require(paid, PaymentRefused(BURNT));
     }
 
-    function _requireBatch(Batch calldata batch, bytes32 batchHash) private view {
-        require(batch.chainId == block.chainid, BatchOfAnotherChain(batch.chainId));
-        require(batch.registry == address(batchRegistry), BatchOfAnotherRegistry(batch.registry));
-        bool ofSet = appController.appOf(batch.operatorSetId) == batch.app;
-        require(ofSet, BatchOfAnotherSet(batch.operatorSetId));
-        require(profileFactory.isProfile(batch.profileId), UnknownProfile(batch.profileId));
-        require(batchRegistry.recordOf(batchHash).certifiedAt != 0, BatchNotCertified(batchHash));
-        _requireYoung(batch.referenceTimestamp, batch.profileId);
+    /// @dev The evidence goes on as it came: the checker takes the same arguments.
+    function _check() private view returns (bytes32 batchHash, bytes32 leaf, uint256 pages) {
+        bytes memory call = bytes.concat(IEvidenceChecker.check.selector, msg.data[4:]);
+        return abi.decode(address(checker).functionStaticCall(call), (bytes32, bytes32, uint256));
     }
 
     function _requireYoung(uint256 referenceTimestamp, address profile) private view {
@@ -161,33 +159,19 @@ abstract contract ClaimStore is IClaimRegistry {
         require(msg.value == due, WrongPayment(msg.value, due));
     }
 
-    function _store(bytes32 claimId, ClaimEvidence calldata evidence, bytes32 batchHash, bytes32 leaf, bool bonded)
-        private
-    {
-        Batch calldata batch = evidence.batch;
-        IAdjudicatedProfile profile = IAdjudicatedProfile(batch.profileId);
-        Evidence.requireWithin(evidence.parts, profile.demandLimit());
-        uint256 count = openClaims[batch.operatorSetId];
-        uint256 countMax = profile.openClaimsMax();
+    function _takePlace(uint32 operatorSetId, address profile) private {
+        uint256 count = openClaims[operatorSetId];
+        uint256 countMax = IAdjudicatedProfile(profile).openClaimsMax();
         require(count < countMax, TooManyOpenClaims(count, countMax));
-        openClaims[batch.operatorSetId] = count + 1;
+        openClaims[operatorSetId] = count + 1;
+    }
 
-        Claim storage claim = _claims[claimId];
-        (claim.batchHash, claim.programId, claim.leaf) = (batchHash, batch.programId, leaf);
-        (claim.profile, claim.operatorSetId) = (batch.profileId, batch.operatorSetId);
-        (claim.referenceTimestamp, claim.index) = (batch.referenceTimestamp, evidence.index);
-        (claim.opener, claim.bonded, claim.state) = (msg.sender, bonded, State.PROPOSED);
-        claim.windowEndsAt = uint48(block.timestamp + profile.times().window);
-        claim.pages = uint16(Evidence.pagesOf(evidence.parts));
-        emit ClaimOpened(
-            claimId,
-            batch.app,
-            batchHash,
-            evidence.index,
-            evidence.exchange,
-            evidence.request,
-            evidence.parts,
-            claim.windowEndsAt
-        );
+    function _store(Claim storage claim, ClaimEvidence calldata evidence, bool bonded) private {
+        Batch calldata batch = evidence.batch;
+        (claim.programId, claim.profile) = (batch.programId, batch.profileId);
+        (claim.operatorSetId, claim.referenceTimestamp) = (batch.operatorSetId, batch.referenceTimestamp);
+        (claim.index, claim.opener) = (evidence.index, msg.sender);
+        (claim.bonded, claim.state) = (bonded, State.PROPOSED);
+        claim.windowEndsAt = uint48(block.timestamp + IProfile(batch.profileId).times().window);
     }
 }
