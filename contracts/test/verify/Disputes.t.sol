@@ -186,9 +186,7 @@ contract DisputesTest is ClaimFixture {
         bytes32[3] memory leaves = [bytes32(0), bytes32(uint256(2)), leafOf(2)];
         for (uint256 i = 0; i < 3; ++i) {
             commit(challenger, _claimId, leaves[i]);
-            _challengeRefused(
-                leaves[i], _bond, abi.encodeWithSelector(IClaimRegistry.InvalidLeaf.selector, leaves[i])
-            );
+            _challengeRefused(leaves[i], _bond, abi.encodeWithSelector(IClaimRegistry.InvalidLeaf.selector, leaves[i]));
         }
         challengeBy(challenger, _claimId, TRUTH);
         decide(_claimId, TRUTH);
@@ -246,9 +244,7 @@ contract DisputesTest is ClaimFixture {
         claims.commitChallenge(commitment);
         vm.expectRevert(abi.encodeWithSelector(IClaimRegistry.CommitmentKnown.selector, commitment));
         claims.commitChallenge(commitment);
-        _challengeRefused(
-            TRUTH, _bond, abi.encodeWithSelector(IClaimRegistry.NotCommittedBefore.selector, commitment)
-        );
+        _challengeRefused(TRUTH, _bond, abi.encodeWithSelector(IClaimRegistry.NotCommittedBefore.selector, commitment));
     }
 
     function _challengeRefused(bytes32 leaf, uint256 value, bytes memory reason) private {
