@@ -1,9 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IClaimRegistry, Page} from "../../src/interfaces/IClaimRegistry.sol";
+import {IClaimRegistry, Page, Part} from "../../src/interfaces/IClaimRegistry.sol";
 import {IVerifier} from "../../src/interfaces/IVerifier.sol";
+import {Evidence} from "../../src/verify/Evidence.sol";
+import {Test} from "../Test.sol";
 import {ClaimFixture} from "./ClaimFixture.sol";
+
+/// @title A page is what its place and its part's length say.
+contract PagesTest is Test {
+    function isPage(Part calldata part, uint256 page, bytes calldata data, bytes32[] calldata proof)
+        external
+        pure
+        returns (bool)
+    {
+        return Evidence.isPage(part, page, data, proof);
+    }
+
+    /// @dev Who signed a length that its pages do not have can't show them.
+    function test_aPageOfAnotherLengthThanWasSigned() public view {
+        bytes memory data = "sixteen bytes ..";
+        bytes32[] memory proof = new bytes32[](0);
+        assertTrue(this.isPage(Part(16, keccak256(data)), 0, data, proof));
+        assertFalse(this.isPage(Part(17, keccak256(data)), 0, data, proof));
+        assertFalse(this.isPage(Part(16_384, keccak256(data)), 0, data, proof));
+        assertFalse(this.isPage(Part(16, keccak256(data)), 1, data, proof));
+    }
+
+    /// @dev The hashes of two pages are 64 bytes that hash to their root.
+    function test_anInnerNodeIsNoPage() public view {
+        bytes memory node = abi.encode(keccak256("left"), keccak256("right"));
+        bytes32[] memory proof = new bytes32[](0);
+        assertFalse(this.isPage(Part(20_000, keccak256(node)), 0, node, proof));
+    }
+}
 
 /// @title Who signed shows the data, or loses its stake; who demands pays for it, once.
 contract DataDemandsTest is ClaimFixture {
@@ -153,7 +183,6 @@ contract DataDemandsTest is ClaimFixture {
         _pageRefused(7, _page(1, 0, ""), abi.encodeWithSelector(IClaimRegistry.InvalidPage.selector, 1, 0));
         _pageRefused(7, _page(0, 2, ""), abi.encodeWithSelector(IClaimRegistry.InvalidPage.selector, 0, 2));
         _pageRefused(7, _page(2, 0, "lie"), abi.encodeWithSelector(IClaimRegistry.InvalidPage.selector, 2, 0));
-        // A page of the wrong size that hashes right would be an inner node.
         Page memory page = pageOf(7, 0, 0);
         page.data = bytes.concat(page.data, "x");
         _pageRefused(7, page, abi.encodeWithSelector(IClaimRegistry.InvalidPage.selector, 0, 0));

@@ -39,11 +39,7 @@ contract SlashGasTest is LedgerFixture {
             page[i] = _witness(i);
         }
         address[5] memory targets = [
-            address(controller),
-            address(registry),
-            address(verifier),
-            address(keyRegistrar),
-            address(allocationManager)
+            address(controller), address(registry), address(verifier), address(keyRegistrar), address(allocationManager)
         ];
         for (uint256 i = 0; i < targets.length; ++i) {
             vm.cool(targets[i]);
