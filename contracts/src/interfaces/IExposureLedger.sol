@@ -40,13 +40,13 @@ interface IExposureLedger is IBN254CertificateVerifierTypes {
     struct Position {
         bytes32 claimId;
         address consumer;
+        bool closed;
         address beneficiary;
         address strategy;
         /// Units of the strategy's token.
-        uint256 amount;
+        uint128 amount;
         /// What they were in shares when the position was opened; rounds up.
-        uint256 shares;
-        bool closed;
+        uint128 shares;
     }
 
     struct Terms {

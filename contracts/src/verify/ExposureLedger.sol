@@ -85,7 +85,15 @@ contract ExposureLedger is IExposureLedger {
         _requireCap(backing, strategy, shares);
 
         positionId = ++positionCount;
-        _positions[positionId] = Position(claimId, msg.sender, beneficiary, strategy, amount, shares, false);
+        _positions[positionId] = Position({
+            claimId: claimId,
+            consumer: msg.sender,
+            closed: false,
+            beneficiary: beneficiary,
+            strategy: strategy,
+            amount: SafeCast.toUint128(amount),
+            shares: SafeCast.toUint128(shares)
+        });
         openShares[backing.app][strategy] += shares;
         fees[claimId][strategy] += fee;
         emit PositionOpened(positionId, claimId, msg.sender, beneficiary, strategy, amount, fee);

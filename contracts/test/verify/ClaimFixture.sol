@@ -73,7 +73,7 @@ abstract contract ClaimFixture is VouchFixture {
         rules.verifiers = new address[](3);
         for (uint256 i = 0; i < 3; ++i) {
             judges.push(new StandInJudge(FEE));
-            rules.verifiers[i] = address(judges[i]);
+            rules.verifiers[i] = instance(i);
         }
         (rules.appealWindow, rules.forkLag) = (APPEAL_WINDOW, FORK_LAG);
         (rules.burnBips, rules.rewardBips) = (2_000, 1_000);
@@ -83,6 +83,11 @@ abstract contract ClaimFixture is VouchFixture {
             covers[j] = IAdjudicatedProfile.Cover(address(tokenOf(j)), 1e18, 1e16);
         }
         return Profile(factory.makeProfile(profileTimes(), demandLimitOf(), rules, covers));
+    }
+
+    /// @notice Who judges in instance `i`.
+    function instance(uint256 i) internal virtual returns (address) {
+        return address(judges[i]);
     }
 
     function demandLimitOf() internal pure virtual returns (uint64) {

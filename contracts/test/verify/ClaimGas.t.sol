@@ -11,7 +11,7 @@ import {CommitteeFixture} from "./CommitteeFixture.sol";
 contract ClaimGasTest is ClaimFixture {
     function setUp() public {
         deployClaims();
-        openOn(0); // the second claim of a set is the common one
+        openInsured(0, 1 ether); // the second of a set is the common one
     }
 
     function test_gasOfADispute() public {
