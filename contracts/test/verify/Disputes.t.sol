@@ -160,6 +160,26 @@ contract DisputesTest is ClaimFixture {
         claims.finish(_claimId);
     }
 
+    function test_aClockThatStartsLateEndsWithTheClaim() public {
+        commit(challenger, _claimId, TRUTH);
+        reveal(challenger, _claimId, TRUTH);
+        uint256 endsBy = claims.backingOf(_claimId).endsBy;
+        vm.warp(endsBy - 1 hours);
+        claims.advance(_claimId);
+        decide(_claimId, TRUTH);
+        assertEq(claims.disputeOf(_claimId).appealEndsAt, endsBy);
+    }
+
+    function test_joiningAfterTheFirstInstance() public {
+        commit(joiner, _claimId, OTHER);
+        challengeBy(challenger, _claimId, TRUTH);
+        uint256 challengedAt = claims.disputeOf(_claimId).snapshotAt;
+        say(_claimId, IVerifier.Answer.SPLIT, 0);
+        vm.prank(joiner);
+        vm.expectRevert(abi.encodeWithSelector(IClaimRegistry.WindowClosed.selector, challengedAt));
+        claims.challenge{value: _bond}(_claimId, OTHER, "salt");
+    }
+
     // Bad input.
 
     function test_aChallengeOutOfTime() public {
