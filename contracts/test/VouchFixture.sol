@@ -75,7 +75,7 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
         if (address(stakeStrategies[0]) > address(stakeStrategies[1])) {
             (stakeStrategies[0], stakeStrategies[1]) = (stakeStrategies[1], stakeStrategies[0]);
         }
-        profile = new Profile(profileTimes(), 1 << 20, SLASHABLE_BLOCKS, SECONDS_PER_BLOCK);
+        profile = makeProfile();
         app = newApp(appParameters());
         set = OperatorSet({avs: address(controller), id: controller.appInfo(app).operatorSetId});
         vault = ISlashVault(controller.appInfo(app).slashVault);
@@ -124,6 +124,10 @@ abstract contract VouchFixture is CoreFixture, IBN254CertificateVerifierTypes {
     }
 
     // Apps and programs.
+
+    function makeProfile() internal virtual returns (Profile) {
+        return new Profile(profileTimes(), 1 << 20, SLASHABLE_BLOCKS, SECONDS_PER_BLOCK);
+    }
 
     function profileTimes() internal pure returns (IProfile.Times memory) {
         return IProfile.Times({

@@ -40,13 +40,13 @@ interface IExposureLedger is IBN254CertificateVerifierTypes {
     struct Position {
         bytes32 claimId;
         address consumer;
+        bool closed;
         address beneficiary;
         address strategy;
         /// Units of the strategy's token.
-        uint256 amount;
+        uint128 amount;
         /// What they were in shares when the position was opened; rounds up.
-        uint256 shares;
-        bool closed;
+        uint128 shares;
     }
 
     struct Terms {
@@ -114,6 +114,10 @@ interface IExposureLedger is IBN254CertificateVerifierTypes {
     function termsOf(bytes32 app, address consumer, address strategy) external view returns (Terms memory);
     /// @notice Open shares of a set's strategy.
     function openShares(bytes32 app, address strategy) external view returns (uint256);
+    /// @notice Positions of a claim that have not ended.
+    function openPositions(bytes32 claimId) external view returns (uint256);
+    /// @notice Wei that a challenge of the claim has to put down for the positions that it freezes.
+    function bondFor(bytes32 claimId) external view returns (uint256);
     /// @notice Most shares that can be open on the table of a claim's batch; reverts if its backing is too thin.
     function capOf(bytes32 claimId, address strategy) external view returns (uint256);
 }

@@ -78,6 +78,10 @@ interface ISlashVault {
     /// @notice Whose stake a slash took; zero if there was no such slash.
     function operatorOf(uint256 slashId) external view returns (address);
     function reporterOf(uint256 slashId) external view returns (address);
+    /// @notice When a slash took place, Unix seconds.
+    function slashedAtOf(uint256 slashId) external view returns (uint48);
+    /// @notice The shares of `strategy` that a slash took.
+    function sharesOf(uint256 slashId, address strategy) external view returns (uint256);
     function recordSlash(
         uint256 slashId,
         address operator,

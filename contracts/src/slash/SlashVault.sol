@@ -19,6 +19,7 @@ contract SlashVault is ISlashVault {
     struct Slash {
         address operator;
         address reporter;
+        uint48 slashedAt;
     }
 
     address public immutable router;
@@ -28,6 +29,7 @@ contract SlashVault is ISlashVault {
 
     mapping(address strategy => Checkpoints.Trace208 sums) private _slashedShares;
     mapping(uint256 slashId => Slash) private _slashes;
+    mapping(uint256 slashId => mapping(address strategy => uint256)) public sharesOf;
 
     constructor(OperatorSet memory operatorSet_, IStrategyManager strategyManager_, address router_) {
         (_avs, _operatorSetId) = (operatorSet_.avs, operatorSet_.id);
@@ -48,8 +50,9 @@ contract SlashVault is ISlashVault {
         uint256[] calldata shares
     ) external onlyRouter {
         require(_slashes[slashId].operator == address(0), SlashKnown(slashId));
-        _slashes[slashId] = Slash({operator: operator, reporter: reporter});
+        _slashes[slashId] = Slash({operator: operator, reporter: reporter, slashedAt: uint48(block.timestamp)});
         for (uint256 i = 0; i < strategies.length; ++i) {
+            sharesOf[slashId][strategies[i]] = shares[i];
             Checkpoints.Trace208 storage sums = _slashedShares[strategies[i]];
             sums.push(SafeCast.toUint48(block.timestamp), SafeCast.toUint208(sums.latest() + shares[i]));
         }
@@ -81,6 +84,10 @@ contract SlashVault is ISlashVault {
 
     function operatorOf(uint256 slashId) external view returns (address) {
         return _slashes[slashId].operator;
+    }
+
+    function slashedAtOf(uint256 slashId) external view returns (uint48) {
+        return _slashes[slashId].slashedAt;
     }
 
     function reporterOf(uint256 slashId) external view returns (address) {

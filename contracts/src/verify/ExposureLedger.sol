@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IAdjudicatedProfile} from "../interfaces/IAdjudicatedProfile.sol";
 import {IAppController} from "../interfaces/IAppController.sol";
 import {IBatchRegistry} from "../interfaces/IBatchRegistry.sol";
@@ -21,6 +22,14 @@ import {OperatorSet} from "../libraries/OperatorSetLib.sol";
 contract ExposureLedger is IExposureLedger {
     using SafeERC20 for IERC20;
 
+    /// @dev What a challenge of a claim freezes.
+    struct Frozen {
+        /// Positions that have not ended.
+        uint64 positions;
+        /// Wei of bond for all that were ever opened.
+        uint192 bond;
+    }
+
     uint256 private constant BIPS = 10_000;
     uint256 private constant UNIT = 1e18;
 
@@ -37,8 +46,7 @@ contract ExposureLedger is IExposureLedger {
     mapping(bytes32 app => mapping(address consumer => mapping(address strategy => Terms))) private _terms;
     /// @notice Units of the token that a consumer has open.
     mapping(bytes32 app => mapping(address consumer => mapping(address strategy => uint256))) public openAmount;
-    /// @notice Positions of a claim that have not ended.
-    mapping(bytes32 claimId => uint256) public openPositions;
+    mapping(bytes32 claimId => Frozen) private _frozen;
     mapping(bytes32 claimId => mapping(address strategy => uint256)) public fees;
     mapping(bytes32 claimId => mapping(address strategy => uint256 operatorBits)) private _feesTaken;
 
@@ -70,16 +78,23 @@ contract ExposureLedger is IExposureLedger {
         require(beneficiary != address(0), ZeroBeneficiary());
         IClaimOutcomes.Backing memory backing = claims.requireReliable(claimId);
         IERC20 token = IStrategy(strategy).underlyingToken();
-        IAdjudicatedProfile(backing.profile).coverOf(address(token));
+        _freeze(claimId, IAdjudicatedProfile(backing.profile).coverOf(address(token)).bondPerUnits, amount);
         uint256 fee = _grow(backing, strategy, amount);
         require(fee <= feeMax, FeeTooHigh(fee, feeMax));
         uint256 shares = _sharesUp(strategy, amount);
         _requireCap(backing, strategy, shares);
 
         positionId = ++positionCount;
-        _positions[positionId] = Position(claimId, msg.sender, beneficiary, strategy, amount, shares, false);
+        _positions[positionId] = Position({
+            claimId: claimId,
+            consumer: msg.sender,
+            closed: false,
+            beneficiary: beneficiary,
+            strategy: strategy,
+            amount: SafeCast.toUint128(amount),
+            shares: SafeCast.toUint128(shares)
+        });
         openShares[backing.app][strategy] += shares;
-        ++openPositions[claimId];
         fees[claimId][strategy] += fee;
         emit PositionOpened(positionId, claimId, msg.sender, beneficiary, strategy, amount, fee);
         _collect(token, fee);
@@ -128,8 +143,23 @@ contract ExposureLedger is IExposureLedger {
         return _terms[app][consumer][strategy];
     }
 
+    function openPositions(bytes32 claimId) external view returns (uint256) {
+        return _frozen[claimId].positions;
+    }
+
+    function bondFor(bytes32 claimId) external view returns (uint256) {
+        return _frozen[claimId].bond;
+    }
+
     function capOf(bytes32 claimId, address strategy) external view returns (uint256) {
         return _cap(claims.backingOf(claimId), strategy);
+    }
+
+    function _freeze(bytes32 claimId, uint256 bondPerUnits, uint256 amount) private {
+        Frozen storage frozen = _frozen[claimId];
+        uint256 bond = Math.mulDiv(amount, bondPerUnits, UNIT, Math.Rounding.Ceil);
+        ++frozen.positions;
+        frozen.bond = SafeCast.toUint192(frozen.bond + bond);
     }
 
     /// @dev Counts the amount into the sender's quota. The fee is for the claim's longest life: what ends early has paid for it.
@@ -196,7 +226,7 @@ contract ExposureLedger is IExposureLedger {
         position.closed = true;
         openShares[app][position.strategy] -= position.shares;
         openAmount[app][position.consumer][position.strategy] -= position.amount;
-        --openPositions[position.claimId];
+        --_frozen[position.claimId].positions;
         emit PositionEnded(positionId, harmed);
     }
 
