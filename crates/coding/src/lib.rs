@@ -4,7 +4,7 @@
 //! that commitments are made of), [`kzg`] (commit, open, verify), [`data`] (what a batch header says of its data and how
 //! an executor checks it). For the availability network: [`powers`] (all points of an SRS, the three commitments of a
 //! blob), [`shape`] (how a blob is cut), [`chunks`] (cut and restore), [`proofs`] (a proof for each chunk), [`frame`] (both as
-//! bytes), [`verify`], [`assignment`] (who stores what). Below all of it [`fast`] (sums and transforms), beside it [`vectors`]
+//! bytes), [`verify`], [`scheme`] (all of that as one code, and what every code keeps), [`assignment`] (who stores what). Below all of it [`fast`] (sums and transforms), beside it [`vectors`]
 //! (this build against golden files). The formats are EigenDA's, byte for byte.
 //!
 //! ```
@@ -30,6 +30,7 @@ pub mod frame;
 pub mod kzg;
 pub mod powers;
 pub mod proofs;
+pub mod scheme;
 pub mod shape;
 pub mod srs;
 pub mod vectors;

@@ -13,6 +13,7 @@ use vouch_core::bls::pairing_is_one;
 use vouch_core::points::{Fr, G1Affine, G2Affine};
 
 use crate::codec::SYMBOLS_MAX;
+use crate::fast;
 use crate::srs::DevelopmentSrs;
 
 mod check;
@@ -99,6 +100,11 @@ impl Powers {
         &self.g1
     }
 
+    /// [1], [t], [t^2], ... on G2.
+    pub fn g2(&self) -> &[G2Affine] {
+        &self.g2
+    }
+
     /// The most symbols of a blob.
     pub fn symbols_max(&self) -> usize {
         self.g1.len()
@@ -115,7 +121,7 @@ impl Powers {
         let length = length.ok_or(Error::Symbols { symbols, points })?;
         let on_g2 = |bases: &[G2Affine]| G2Projective::msm_unchecked(bases, coefficients).into_affine();
         Ok(BlobCommitments {
-            commitment: G1Projective::msm_unchecked(&self.g1[..symbols], coefficients).into_affine(),
+            commitment: fast::msm(&self.g1[..symbols], coefficients).into_affine(),
             length_commitment: on_g2(&self.g2[..symbols]),
             length_proof: on_g2(&self.g2_trailing[points - symbols..]),
             length,

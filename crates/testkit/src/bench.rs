@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 mod alone;
 mod cloud;
+mod coding;
 mod durability;
 mod faults;
 mod figures;
@@ -16,7 +17,7 @@ mod runc;
 use figures::Figures;
 
 /// The groups, in the order in which they run.
-const GROUPS: [&str; 3] = ["compute", "oci", "faults"];
+const GROUPS: [&str; 4] = ["coding", "compute", "oci", "faults"];
 
 /// Measures the groups, or the one named, into `out/results.json`; prints a table. Returns how many targets
 /// were missed.
@@ -27,7 +28,12 @@ pub async fn run(out: &Path, only: Option<&str>) -> Result<usize> {
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let out = out.canonicalize()?;
     let mut figures = Figures::new(&out.join("results.json"));
+    if only.is_none_or(|group| group == "coding") {
+        figures.group("coding");
+        coding::measure(&mut figures)?;
+    }
     if only.is_none_or(|group| group == "compute") {
+        figures.group("compute");
         compute(&out, &mut figures).await?;
     }
     if only.is_none_or(|group| group == "oci") {

@@ -35,6 +35,14 @@ use self::ifma::Ifma;
 pub use self::points::{fft_points, ifft_points, multiply_many};
 use self::portable::Portable;
 
+/// Whether this machine has the wide multiplication that eight lanes need; without it everything takes the portable path.
+pub fn is_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return Ifma::detect().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Below this many bases arkworks' own method is no slower than the lanes.
 const FEW: usize = 64;
 /// Below this many bases arkworks' own method is no slower than the portable path.
