@@ -15,6 +15,9 @@ use crate::proofs::{self, Prover};
 use crate::shape::{self, Parameters, Shape};
 use crate::verify::{self, Claim, Verifier};
 
+/// A payload's commitment and all its chunks, in their order.
+pub type Encoded<S> = (<S as Scheme>::Commitment, Vec<<S as Scheme>::Chunk>);
+
 /// Payloads to chunks, any sufficient number of which give the payload back, and each of which can be checked alone.
 pub trait Scheme {
     /// What a payload is known by.
@@ -28,7 +31,7 @@ pub trait Scheme {
     /// How many different ones are needed.
     fn threshold(&self, commitment: &Self::Commitment) -> Result<usize, Self::Error>;
 
-    fn encode(&self, payload: &[u8]) -> Result<(Self::Commitment, Vec<Self::Chunk>), Self::Error>;
+    fn encode(&self, payload: &[u8]) -> Result<Encoded<Self>, Self::Error>;
 
     /// Whether the chunk is the commitment's at `index`.
     fn verify(&self, commitment: &Self::Commitment, index: usize, chunk: &Self::Chunk) -> Result<(), Self::Error>;
@@ -96,7 +99,7 @@ impl Scheme for Kzg {
         Ok(self.shape(commitment)?.threshold())
     }
 
-    fn encode(&self, payload: &[u8]) -> Result<(BlobCommitments, Vec<Frame>), Error> {
+    fn encode(&self, payload: &[u8]) -> Result<Encoded<Self>, Error> {
         let values = codec::field_elements(&codec::encode(payload)?)?;
         let coefficients = Domain::of(values.len()).interpolate(values);
         let commitment = self.powers.commit(&coefficients)?;
